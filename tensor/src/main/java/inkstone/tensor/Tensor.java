@@ -1,0 +1,186 @@
+package inkstone.tensor;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Objects;
+
+/**
+ * A contiguous row-major array of one {@link DType} in some backend's memory. An activation belongs to a {@link Scope} and dies at its reset; a weight
+ * has no scope and lives as long as the file it came from. Operations check shapes, allocate their result in the receiver's scope and call one kernel:
+ * so an expression starts from data, for example {@code tokens.embedding(table)}.
+ */
+public final class Tensor {
+    private final Scope scope;
+    private final Shape shape;
+    private final DType dtype;
+    private final MemorySegment data;
+
+    Tensor(Scope scope, Shape shape, DType dtype, MemorySegment data) {
+        this.scope = scope;
+        this.shape = shape;
+        this.dtype = dtype;
+        this.data = data;
+    }
+
+    /** A weight or cache: memory the caller owns, no scope. Its address need not be aligned: safetensors files promise nothing. */
+    public static Tensor of(DType dtype, MemorySegment data, int... dims) {
+        var shape = new Shape(dims);
+        long expected = dtype.bytes(shape.elements());
+        require(shape.last() % dtype.blockSize == 0, "%s needs rows of whole blocks of %d, got %s", dtype, dtype.blockSize, shape);
+        require(data.byteSize() == expected, "%s %s takes %d bytes, got %d", dtype, shape, expected, data.byteSize());
+        return new Tensor(null, shape, dtype, data);
+    }
+
+    public Shape shape() { return shape; }
+    public DType dtype() { return dtype; }
+    public MemorySegment data() { return data; }
+    /** The scope that owns the memory; null for weights. */
+    public Scope scope() { return scope; }
+
+    @Override public String toString() { return dtype + " " + shape; }
+
+    // ---- host access -------------------------------------------------------------------------------------------------------------------------------
+
+    /** Copies an F32 activation to the host. */
+    public float[] toFloats() {
+        require(dtype == DType.F32, "toFloats: expected F32, got %s", this);
+        var host = new float[Math.toIntExact(shape.elements())];
+        scope.backend().download(MemorySegment.ofArray(host), data);
+        return host;
+    }
+
+    public Tensor set(float... values) {
+        require(dtype == DType.F32 && values.length == shape.elements(), "set: %s cannot take %d floats", this, values.length);
+        scope.backend().upload(data, MemorySegment.ofArray(values));
+        return this;
+    }
+
+    public Tensor set(int... values) {
+        require(dtype == DType.I32 && values.length == shape.elements(), "set: %s cannot take %d ints", this, values.length);
+        scope.backend().upload(data, MemorySegment.ofArray(values));
+        return this;
+    }
+
+    // ---- operations --------------------------------------------------------------------------------------------------------------------------------
+
+    /** Rows of a table: this I32 [n], table [vocabulary, dim] -> [n, dim]. */
+    public Tensor embedding(Tensor table) {
+        require(dtype == DType.I32 && shape.rank() == 1 && table.shape.rank() == 2, "embedding: expected I32 [n] and a table [vocabulary, dim], got %s and %s", this, table);
+        Tensor y = scope.tensor(DType.F32, shape.dim(0), table.shape.last());
+        kernels().embedding(y, this, table);
+        return y;
+    }
+
+    /** y = x Wᵀ + bias: this F32 [n, in], weight [out, in] in any weight format, bias F32 [out] or null -> [n, out]. */
+    public Tensor linear(Tensor weight, Tensor bias) {
+        requireFloat("linear");
+        require(shape.rank() == 2 && weight.shape.rank() == 2 && shape.last() == weight.shape.last(), "linear: x %s does not fit weight %s", shape, weight.shape);
+        require(bias == null || bias.dtype == DType.F32 && bias.shape.equals(new Shape(weight.shape.dim(0))), "linear: weight %s does not fit bias %s", weight.shape, bias);
+        Tensor y = scope.tensor(DType.F32, shape.dim(0), weight.shape.dim(0));
+        kernels().linear(y, this, weight, bias);
+        return y;
+    }
+
+    public Tensor add(Tensor other) {
+        requireFloat("add");
+        require(shape.equals(other.shape), "add: %s does not fit %s", shape, other.shape);
+        Tensor y = like();
+        kernels().add(y, this, other);
+        return y;
+    }
+
+    /** y = x / sqrt(mean(x²) + eps) · weight, over the last axis (Zhang & Sennrich 2019, arXiv:1910.07467). weight F32 [d]. */
+    public Tensor rmsNorm(Tensor weight, float eps) {
+        requireFloat("rmsNorm");
+        require(weight.dtype == DType.F32 && weight.shape.equals(new Shape(shape.last())), "rmsNorm: x has %d features, weight is %s", shape.last(), weight);
+        Tensor y = like();
+        kernels().rmsNorm(y, this, weight, eps);
+        return y;
+    }
+
+    /** Turns each head by its row's position, I32 [n] (Su et al. 2021, arXiv:2104.09864). */
+    public Tensor rope(Tensor positions, Rope rope) {
+        requireFloat("rope");
+        require(shape.rank() == 2 && shape.last() % rope.headDim() == 0, "rope: rows of %d are not whole heads of %d", shape.last(), rope.headDim());
+        require(2 * rope.frequencies().shape.last() <= rope.headDim(), "rope: %d frequencies for heads of %d", rope.frequencies().shape.last(), rope.headDim());
+        requireRowInts("rope", "positions", positions);
+        Tensor y = like();
+        kernels().rope(y, this, positions, rope);
+        return y;
+    }
+
+    /** silu(this) · up (Shazeer 2020, arXiv:2002.05202). */
+    public Tensor swiglu(Tensor up) {
+        requireFloat("swiglu");
+        require(shape.equals(up.shape), "swiglu: gate %s does not fit up %s", shape, up.shape);
+        Tensor y = like();
+        kernels().swiglu(y, this, up);
+        return y;
+    }
+
+    /** Causal attention of these queries among the rows of a packed batch; see {@link Kernels#attention}. */
+    public Tensor attention(Tensor k, Tensor v, Tensor starts, AttentionShape heads) {
+        requireQueries("attention", heads);
+        require(k.shape.equals(new Shape(shape.dim(0), heads.keyDim())) && v.shape.equals(k.shape), "attention: queries %s do not fit keys %s, values %s", shape, k.shape, v.shape);
+        requireRowInts("attention", "starts", starts);
+        Tensor y = like();
+        kernels().attention(y, this, k, v, starts, heads);
+        return y;
+    }
+
+    /** Causal attention of these queries over a paged cache; see {@link Kernels#pagedAttention}. */
+    public Tensor pagedAttention(Tensor keys, Tensor values, Tensor positions, Tensor sequences, Tensor pageTable, AttentionShape heads) {
+        requireQueries("pagedAttention", heads);
+        require(keys.shape.rank() == 3 && keys.shape.last() == heads.keyDim() && values.shape.equals(keys.shape) && values.dtype == keys.dtype,
+            "pagedAttention: cache of keys %s and values %s does not hold %d kvHeads of %d", keys, values, heads.kvHeads(), heads.headDim());
+        requireRowInts("pagedAttention", "positions", positions);
+        requireRowInts("pagedAttention", "sequences", sequences);
+        require(pageTable.dtype == DType.I32 && pageTable.shape.rank() == 2, "pagedAttention: expected a page table I32 [sequences, maxPages], got %s", pageTable);
+        Tensor y = like();
+        kernels().pagedAttention(y, this, keys, values, positions, sequences, pageTable, heads);
+        return y;
+    }
+
+    /** Stores these rows in a cache [pages, pageSize, d] at slots I32 [n]. */
+    public void scatterRows(Tensor cache, Tensor slots) {
+        requireFloat("scatterRows");
+        require(shape.rank() == 2 && cache.shape.last() == shape.last(), "scatterRows: rows %s do not fit cache %s", shape, cache.shape);
+        requireRowInts("scatterRows", "slots", slots);
+        kernels().scatterRows(cache, this, slots);
+    }
+
+    /** Chosen rows: this F32 [n, d], rows I32 [m] -> [m, d]. */
+    public Tensor gatherRows(Tensor rows) {
+        requireFloat("gatherRows");
+        require(shape.rank() == 2 && rows.dtype == DType.I32 && rows.shape.rank() == 1, "gatherRows: expected rows I32 [m] of x [n, d], got %s of %s", rows, shape);
+        Tensor y = scope.tensor(DType.F32, rows.shape.dim(0), shape.last());
+        kernels().gatherRows(y, this, rows);
+        return y;
+    }
+
+    // ---- checks ------------------------------------------------------------------------------------------------------------------------------------
+
+    private Kernels kernels() { return Objects.requireNonNull(scope, "an operation starts from data, not from a weight").backend().kernels(); }
+
+    private Tensor like() { return new Tensor(scope, shape, DType.F32, scope.tensor(DType.F32, dims()).data); }
+
+    private int[] dims() {
+        var dims = new int[shape.rank()];
+        for (int i = 0; i < dims.length; i++) dims[i] = shape.dim(i);
+        return dims;
+    }
+
+    private void requireFloat(String op) { require(dtype == DType.F32, "%s: expected F32, got %s", op, this); }
+
+    private void requireQueries(String op, AttentionShape heads) {
+        requireFloat(op);
+        require(shape.rank() == 2 && shape.last() == heads.queryDim(), "%s: queries %s are not %d heads of %d", op, shape, heads.heads(), heads.headDim());
+    }
+
+    private void requireRowInts(String op, String name, Tensor ints) {
+        require(ints.dtype == DType.I32 && ints.shape.equals(new Shape(shape.dim(0))), "%s: expected %s I32 [%d], got %s", op, name, shape.dim(0), ints);
+    }
+
+    static void require(boolean condition, String message, Object... arguments) {
+        if (!condition) throw new IllegalArgumentException(message.formatted(arguments));
+    }
+}

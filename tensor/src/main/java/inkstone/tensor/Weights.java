@@ -1,0 +1,27 @@
+package inkstone.tensor;
+
+/**
+ * The only source of a model's parameters: names and shapes each parameter once, whether it comes from a file, from random numbers or
+ * through a decorator. Weights are immutable and may be read by any thread; their memory belongs to whoever opened the source.
+ */
+public interface Weights {
+    /** A parameter of exactly these dimensions, in the format it is stored in; throws {@link ModelException} where it is absent or of another shape. */
+    Tensor tensor(String name, int... dims);
+
+    /** Whether the source has such a parameter (tied heads, optional biases). */
+    boolean has(String name);
+
+    /** {@code name}.weight [out, in], and {@code name}.bias [out] where the source has one. */
+    default Linear linear(String name, int in, int out) {
+        return new Linear.Dense(tensor(name + ".weight", out, in), has(name + ".bias") ? tensor(name + ".bias", out) : null);
+    }
+
+    /** The same parameters with {@code prefix} put before every name asked for. */
+    default Weights at(String prefix) {
+        var source = this;
+        return new Weights() {
+            @Override public Tensor tensor(String name, int... dims) { return source.tensor(prefix + name, dims); }
+            @Override public boolean has(String name) { return source.has(prefix + name); }
+        };
+    }
+}

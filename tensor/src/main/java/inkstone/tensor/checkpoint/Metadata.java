@@ -1,0 +1,50 @@
+package inkstone.tensor.checkpoint;
+
+import inkstone.tensor.ModelException;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Named values of a model file. Integers of every width are {@code Long}, floats {@code Double}; the other values are {@code Boolean}, {@code String} and arrays
+ * ({@code long[]}, {@code double[]}, {@code boolean[]}, {@code List<String>}, {@code List<Object>}). Getters without a default throw {@link ModelException}
+ * naming the file and the key where it is absent; every getter throws where the value has another type.
+ *
+ * @param source the file's name, for messages
+ */
+public record Metadata(String source, Map<String, Object> values) {
+    public boolean has(String key) { return values.containsKey(key); }
+
+    public String string(String key) { return require(key, String.class, "a string"); }
+    public String string(String key, String absent) { return has(key) ? string(key) : absent; }
+
+    public boolean bool(String key) { return require(key, Boolean.class, "a boolean"); }
+    public boolean bool(String key, boolean absent) { return has(key) ? bool(key) : absent; }
+
+    /** An integer that fits an int. */
+    public int integer(String key) {
+        long value = require(key, Long.class, "an integer");
+        if (value != (int) value) throw new ModelException("%s: %s is %d, which no reader expects".formatted(source, key, value));
+        return (int) value;
+    }
+    public int integer(String key, int absent) { return has(key) ? integer(key) : absent; }
+
+    /** A float, or an integer read as one. */
+    public float floating(String key) { return values.get(key) instanceof Long whole ? whole : (float) (double) require(key, Double.class, "a number"); }
+    public float floating(String key, float absent) { return has(key) ? floating(key) : absent; }
+
+    @SuppressWarnings("unchecked")
+    public List<String> strings(String key) {
+        var list = require(key, List.class, "an array of strings");
+        if (!list.isEmpty() && !(list.getFirst() instanceof String)) throw new ModelException("%s: %s should be an array of strings".formatted(source, key));
+        return list;
+    }
+    public long[] integers(String key) { return require(key, long[].class, "an array of integers"); }
+    public double[] floats(String key) { return require(key, double[].class, "an array of floats"); }
+
+    private <T> T require(String key, Class<T> type, String expected) {
+        Object value = values.get(key);
+        if (value == null) throw new ModelException("%s: %s is missing (expected %s)".formatted(source, key, expected));
+        if (!type.isInstance(value)) throw new ModelException("%s: %s should be %s, found %s".formatted(source, key, expected, value.getClass().getSimpleName()));
+        return type.cast(value);
+    }
+}

@@ -1,0 +1,152 @@
+package inkstone.tensor.reference;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
+
+import inkstone.tensor.AttentionShape;
+import inkstone.tensor.Blocks;
+import inkstone.tensor.DType;
+import inkstone.tensor.Kernels;
+import inkstone.tensor.Rope;
+import inkstone.tensor.Tensor;
+
+/** Each kernel as its formula reads, sums in double precision. */
+final class ReferenceKernels implements Kernels {
+    @Override public void embedding(Tensor y, Tensor tokens, Tensor table) {
+        int dim = table.shape().last();
+        for (int i = 0; i < tokens.shape().dim(0); i++) {
+            int token = integer(tokens, i);
+            if (token < 0 || token >= table.shape().dim(0)) throw new IllegalArgumentException("embedding: token %d of a vocabulary of %d".formatted(token, table.shape().dim(0)));
+            write(y, i, row(table, token, dim));
+        }
+    }
+
+    @Override public void linear(Tensor y, Tensor x, Tensor weight, Tensor bias) {
+        int n = x.shape().dim(0), in = weight.shape().last(), out = weight.shape().dim(0);
+        for (int o = 0; o < out; o++) {
+            float[] w = row(weight, o, in);
+            for (int i = 0; i < n; i++) {
+                double sum = bias == null ? 0 : get(bias, o);
+                for (int k = 0; k < in; k++) sum += (double) w[k] * get(x, (long) i * in + k);
+                set(y, (long) i * out + o, sum);
+            }
+        }
+    }
+
+    @Override public void add(Tensor y, Tensor a, Tensor b) {
+        for (long i = 0; i < y.shape().elements(); i++) set(y, i, (double) get(a, i) + get(b, i));
+    }
+
+    @Override public void rmsNorm(Tensor y, Tensor x, Tensor weight, float eps) {
+        int d = x.shape().last();
+        for (int r = 0; r < x.shape().rows(); r++) {
+            double squares = 0;
+            for (int i = 0; i < d; i++) squares += Math.pow(get(x, (long) r * d + i), 2);
+            double inverse = 1 / Math.sqrt(squares / d + eps);
+            for (int i = 0; i < d; i++) set(y, (long) r * d + i, get(x, (long) r * d + i) * inverse * get(weight, i));
+        }
+    }
+
+    @Override public void rope(Tensor y, Tensor x, Tensor positions, Rope rope) {
+        int width = x.shape().last(), headDim = rope.headDim(), half = rope.frequencies().shape().last();
+        for (int r = 0; r < x.shape().dim(0); r++) {
+            for (int head = 0; head < width; head += headDim) {
+                long start = (long) r * width + head;
+                for (int i = 0; i < half; i++) {
+                    double angle = (double) integer(positions, r) * get(rope.frequencies(), i);
+                    double cos = Math.cos(angle) * rope.magnitude(), sin = Math.sin(angle) * rope.magnitude();
+                    boolean interleaved = rope.pairs() == Rope.Pairs.INTERLEAVED;
+                    long first = start + (interleaved ? 2 * i : i), second = interleaved ? first + 1 : first + half;
+                    double a = get(x, first), b = get(x, second);
+                    set(y, first, a * cos - b * sin);
+                    set(y, second, a * sin + b * cos);
+                }
+                for (int i = 2 * half; i < headDim; i++) set(y, start + i, get(x, start + i));
+            }
+        }
+    }
+
+    @Override public void swiglu(Tensor y, Tensor gate, Tensor up) {
+        for (long i = 0; i < y.shape().elements(); i++) {
+            double z = get(gate, i);
+            set(y, i, z / (1 + Math.exp(-z)) * get(up, i));
+        }
+    }
+
+    @Override public void attention(Tensor y, Tensor q, Tensor k, Tensor v, Tensor starts, AttentionShape shape) {
+        for (int row = 0; row < q.shape().dim(0); row++) {
+            int start = integer(starts, row);
+            attend(y, q, row, k, v, row - start + 1, position -> start + position, shape);
+        }
+    }
+
+    @Override public void pagedAttention(Tensor y, Tensor q, Tensor keys, Tensor values, Tensor positions, Tensor sequences, Tensor pageTable, AttentionShape shape) {
+        int pageSize = keys.shape().dim(1), maxPages = pageTable.shape().last();
+        for (int row = 0; row < q.shape().dim(0); row++) {
+            long table = (long) integer(sequences, row) * maxPages;
+            attend(y, q, row, keys, values, integer(positions, row) + 1,
+                position -> (long) integer(pageTable, table + position / pageSize) * pageSize + position % pageSize, shape);
+        }
+    }
+
+    /** Where the key of a position lies, in rows. */
+    private interface KeyRow { long of(int position); }
+
+    private static void attend(Tensor y, Tensor q, int row, Tensor k, Tensor v, int count, KeyRow keyRow, AttentionShape shape) {
+        int headDim = shape.headDim(), keyDim = shape.keyDim(), group = shape.heads() / shape.kvHeads();
+        var scores = new double[count];
+        for (int head = 0; head < shape.heads(); head++) {
+            long query = (long) row * shape.queryDim() + (long) head * headDim;
+            int keyHead = head / group * headDim;
+            double largest = Double.NEGATIVE_INFINITY, sum = 0;
+            for (int p = 0; p < count; p++) {
+                double dot = 0;
+                for (int d = 0; d < headDim; d++) dot += (double) get(q, query + d) * get(k, keyRow.of(p) * keyDim + keyHead + d);
+                scores[p] = dot * shape.scale();
+                largest = Math.max(largest, scores[p]);
+            }
+            for (int p = 0; p < count; p++) sum += scores[p] = Math.exp(scores[p] - largest);
+            for (int d = 0; d < headDim; d++) {
+                double mix = 0;
+                for (int p = 0; p < count; p++) mix += scores[p] * get(v, keyRow.of(p) * keyDim + keyHead + d);
+                set(y, query + d, mix / sum);
+            }
+        }
+    }
+
+    @Override public void scatterRows(Tensor cache, Tensor x, Tensor slots) {
+        int d = x.shape().last();
+        for (int r = 0; r < x.shape().dim(0); r++) {
+            for (int i = 0; i < d; i++) set(cache, (long) integer(slots, r) * d + i, get(x, (long) r * d + i));
+        }
+    }
+
+    @Override public void gatherRows(Tensor y, Tensor x, Tensor rows) {
+        int d = x.shape().last();
+        for (int r = 0; r < rows.shape().dim(0); r++) write(y, r, row(x, integer(rows, r), d));
+    }
+
+    // ---- elements --------------------------------------------------------------------------------------------------------------------------------------
+
+    private static float get(Tensor t, long i) {
+        return t.dtype() == DType.F32 ? t.data().get(JAVA_FLOAT_UNALIGNED, i * 4) : Float.float16ToFloat(t.data().get(JAVA_SHORT_UNALIGNED, i * 2));
+    }
+
+    private static void set(Tensor t, long i, double value) {
+        if (t.dtype() == DType.F32) t.data().set(JAVA_FLOAT_UNALIGNED, i * 4, (float) value);
+        else t.data().set(JAVA_SHORT_UNALIGNED, i * 2, Float.floatToFloat16((float) value));
+    }
+
+    private static int integer(Tensor t, long i) { return t.data().get(JAVA_INT_UNALIGNED, i * 4); }
+
+    private static float[] row(Tensor t, int row, int length) {
+        var values = new float[length];
+        Blocks.toFloats(t.dtype(), t.data(), t.dtype().bytes(length) * row, values, length);
+        return values;
+    }
+
+    private static void write(Tensor y, int row, float[] values) {
+        for (int i = 0; i < values.length; i++) set(y, (long) row * values.length + i, values[i]);
+    }
+}

@@ -1,0 +1,39 @@
+package inkstone.tokenizer;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Text that remembers which characters came from outside. Special tokens are recognised only where the text is trusted, so a user who
+ * types {@code <|im_end|>} sends those ten characters, not the end of a message.
+ */
+public record MarkedText(List<Span> spans) {
+    /** @param trusted whether special tokens may be read in this text: true for a template's own text, false for messages */
+    public record Span(String text, boolean trusted) {}
+
+    public MarkedText { spans = List.copyOf(spans); }
+
+    public static MarkedText trusted(String text) { return new MarkedText(List.of(new Span(text, true))); }
+    public static MarkedText untrusted(String text) { return new MarkedText(List.of(new Span(text, false))); }
+
+    /** The whole text without its marks. */
+    public String text() {
+        var builder = new StringBuilder();
+        for (var span : spans) builder.append(span.text());
+        return builder.toString();
+    }
+
+    /** Neighbouring spans of equal trust joined, empty ones dropped. */
+    public MarkedText joined() {
+        var joined = new ArrayList<Span>();
+        for (var span : spans) {
+            if (span.text().isEmpty()) continue;
+            if (!joined.isEmpty() && joined.getLast().trusted() == span.trusted()) {
+                joined.set(joined.size() - 1, new Span(joined.getLast().text() + span.text(), span.trusted()));
+            } else {
+                joined.add(span);
+            }
+        }
+        return new MarkedText(joined);
+    }
+}

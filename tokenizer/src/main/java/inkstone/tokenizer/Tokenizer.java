@@ -1,0 +1,49 @@
+package inkstone.tokenizer;
+
+import java.util.Set;
+
+/** Text to token ids and back. Immutable and safe for any thread; holds native memory until closed. */
+public interface Tokenizer extends AutoCloseable {
+    /** Marked text to ids; special tokens are read in trusted spans only. Adds no beginning or end token of its own. */
+    int[] encode(MarkedText text);
+
+    /** Plain text to ids; {@code parseSpecial} reads special tokens in it. Adds no beginning or end token of its own. */
+    default int[] encode(String text, boolean parseSpecial) {
+        return encode(parseSpecial ? MarkedText.trusted(text) : MarkedText.untrusted(text));
+    }
+
+    /** {@link #encode} with the beginning and end tokens that the model asks for ({@link #addsBos}, {@link #addsEos}); never a second beginning token. */
+    int[] encodePrompt(MarkedText text);
+
+    /** Ids to text. Control tokens print nothing; bytes that are not UTF-8 become U+FFFD. */
+    String decode(int... tokens);
+
+    /** A decoder for one stream of tokens, fed one at a time. */
+    StreamDecoder streamDecoder();
+
+    int vocabularySize();
+
+    /** The token as the vocabulary spells it, for example {@code Ġthe} or {@code <|im_end|>}. */
+    String piece(int token);
+
+    /** The id of a piece, or -1. */
+    int id(String piece);
+
+    /** Whether the token is a control token ({@code <s>}, {@code <|im_end|>}, ...), which prints nothing. */
+    boolean isControl(int token);
+
+    /** The id that begins a sequence, or -1. */
+    int bos();
+
+    /** The id that ends a text, or -1. */
+    int eos();
+
+    /** Every id after which a model has finished its turn: end of text, end of turn, end of message. */
+    Set<Integer> endOfGeneration();
+
+    boolean addsBos();
+
+    boolean addsEos();
+
+    @Override void close();
+}
