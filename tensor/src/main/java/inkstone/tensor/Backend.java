@@ -27,6 +27,9 @@ public interface Backend extends AutoCloseable {
     /** Backend to host; sizes are equal. */
     void download(MemorySegment host, MemorySegment source);
 
+    /** Within the backend; sizes are equal, and the two may overlap. */
+    void copy(MemorySegment destination, MemorySegment source);
+
     /** Returns when every kernel launched so far has finished. */
     void synchronize();
 

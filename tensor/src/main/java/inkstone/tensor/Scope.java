@@ -3,6 +3,7 @@ package inkstone.tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
 
 /**
  * Owns the memory of one step's tensors: a bump arena over a few large chunks. {@link #reset} forgets every tensor and hands out the same
@@ -26,6 +27,7 @@ public final class Scope implements AutoCloseable {
 
     /** An F32 or I32 tensor whose contents are unspecified until a kernel or {@link Tensor#set} writes them. */
     public Tensor tensor(DType dtype, int... dims) {
+        Tensor.require(dtype == DType.F32 || dtype == DType.I32, "a scope holds F32 and I32, not %s", dtype);
         var shape = new Shape(dims);
         return new Tensor(this, shape, dtype, allocate(dtype.bytes(shape.elements())));
     }
@@ -42,6 +44,21 @@ public final class Scope implements AutoCloseable {
         var memory = chunks.get(chunk).asSlice(used, bytes);
         used += size;
         return memory;
+    }
+
+    /**
+     * Runs {@code block} and keeps only its result: the memory of everything else it made is handed out again. So the layers of a model need the memory of one. Nothing but the
+     * result may be used afterwards.
+     */
+    public Tensor local(Supplier<Tensor> block) {
+        int markedChunk = chunk;
+        long markedUsed = used;
+        var result = block.get();
+        chunk = markedChunk;
+        used = markedUsed;
+        var kept = tensor(result.dtype(), result.shape().toArray());
+        backend.copy(kept.data(), result.data());
+        return kept;
     }
 
     /** Bytes this scope holds from its backend, used or not. */

@@ -13,7 +13,8 @@ public final class Shape {
         long product = 1;
         for (int i = 0; i < dims.length; i++) {
             if (dims[i] < 0 || dims[i] == 0 && i > 0) throw new IllegalArgumentException("bad shape " + Arrays.toString(dims));
-            product = Math.multiplyExact(product, (long) dims[i]);
+            if (dims[i] > 0 && product > Long.MAX_VALUE / dims[i]) throw new IllegalArgumentException("shape %s has too many elements".formatted(Arrays.toString(dims)));
+            product *= dims[i];
         }
         this.elements = product;
     }
@@ -30,6 +31,8 @@ public final class Shape {
 
     /** Rows of length {@link #last}. */
     public int rows() { return elements == 0 ? 0 : Math.toIntExact(elements / last()); }
+
+    public int[] toArray() { return dims.clone(); }
 
     @Override public boolean equals(Object other) { return other instanceof Shape s && Arrays.equals(dims, s.dims); }
     @Override public int hashCode() { return Arrays.hashCode(dims); }

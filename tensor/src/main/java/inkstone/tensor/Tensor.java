@@ -1,7 +1,6 @@
 package inkstone.tensor;
 
 import java.lang.foreign.MemorySegment;
-import java.util.Objects;
 
 /**
  * A contiguous row-major array of one {@link DType} in some backend's memory. An activation belongs to a {@link Scope} and dies at its reset; a weight
@@ -42,7 +41,7 @@ public final class Tensor {
 
     /** Copies an F32 activation to the host. */
     public float[] toFloats() {
-        require(dtype == DType.F32, "toFloats: expected F32, got %s", this);
+        requireFloat("toFloats");
         var host = new float[Math.toIntExact(shape.elements())];
         scope.backend().download(MemorySegment.ofArray(host), data);
         return host;
@@ -64,7 +63,9 @@ public final class Tensor {
 
     /** Rows of a table: this I32 [n], table [vocabulary, dim] -> [n, dim]. */
     public Tensor embedding(Tensor table) {
-        require(dtype == DType.I32 && shape.rank() == 1 && table.shape.rank() == 2, "embedding: expected I32 [n] and a table [vocabulary, dim], got %s and %s", this, table);
+        require(scope != null, "embedding: an operation starts from data, not from a weight");
+        require(dtype == DType.I32 && shape.rank() == 1 && table.shape.rank() == 2 && table.dtype != DType.I32,
+            "embedding: expected I32 [n] and a table [vocabulary, dim], got %s and %s", this, table);
         Tensor y = scope.tensor(DType.F32, shape.dim(0), table.shape.last());
         kernels().embedding(y, this, table);
         return y;
@@ -74,6 +75,7 @@ public final class Tensor {
     public Tensor linear(Tensor weight, Tensor bias) {
         requireFloat("linear");
         require(shape.rank() == 2 && weight.shape.rank() == 2 && shape.last() == weight.shape.last(), "linear: x %s does not fit weight %s", shape, weight.shape);
+        require(weight.dtype != DType.I32, "linear: I32 is no weight format");
         require(bias == null || bias.dtype == DType.F32 && bias.shape.equals(new Shape(weight.shape.dim(0))), "linear: weight %s does not fit bias %s", weight.shape, bias);
         Tensor y = scope.tensor(DType.F32, shape.dim(0), weight.shape.dim(0));
         kernels().linear(y, this, weight, bias);
@@ -82,7 +84,7 @@ public final class Tensor {
 
     public Tensor add(Tensor other) {
         requireFloat("add");
-        require(shape.equals(other.shape), "add: %s does not fit %s", shape, other.shape);
+        require(other.dtype == DType.F32 && shape.equals(other.shape), "add: %s does not fit %s", this, other);
         Tensor y = like();
         kernels().add(y, this, other);
         return y;
@@ -101,7 +103,9 @@ public final class Tensor {
     public Tensor rope(Tensor positions, Rope rope) {
         requireFloat("rope");
         require(shape.rank() == 2 && shape.last() % rope.headDim() == 0, "rope: rows of %d are not whole heads of %d", shape.last(), rope.headDim());
-        require(2 * rope.frequencies().shape.last() <= rope.headDim(), "rope: %d frequencies for heads of %d", rope.frequencies().shape.last(), rope.headDim());
+        var frequencies = rope.frequencies();
+        require(frequencies.dtype == DType.F32 && frequencies.shape.rank() == 1 && 2 * frequencies.shape.last() <= rope.headDim(),
+            "rope: expected at most %d frequencies F32 for heads of %d, got %s", rope.headDim() / 2, rope.headDim(), frequencies);
         requireRowInts("rope", "positions", positions);
         Tensor y = like();
         kernels().rope(y, this, positions, rope);
@@ -111,7 +115,7 @@ public final class Tensor {
     /** silu(this) · up (Shazeer 2020, arXiv:2002.05202). */
     public Tensor swiglu(Tensor up) {
         requireFloat("swiglu");
-        require(shape.equals(up.shape), "swiglu: gate %s does not fit up %s", shape, up.shape);
+        require(up.dtype == DType.F32 && shape.equals(up.shape), "swiglu: gate %s does not fit up %s", this, up);
         Tensor y = like();
         kernels().swiglu(y, this, up);
         return y;
@@ -120,7 +124,8 @@ public final class Tensor {
     /** Causal attention of these queries among the rows of a packed batch; see {@link Kernels#attention}. */
     public Tensor attention(Tensor k, Tensor v, Tensor starts, AttentionShape heads) {
         requireQueries("attention", heads);
-        require(k.shape.equals(new Shape(shape.dim(0), heads.keyDim())) && v.shape.equals(k.shape), "attention: queries %s do not fit keys %s, values %s", shape, k.shape, v.shape);
+        require(k.dtype == DType.F32 && k.shape.equals(new Shape(shape.dim(0), heads.keyDim())) && v.dtype == DType.F32 && v.shape.equals(k.shape),
+            "attention: queries %s do not fit keys %s, values %s", this, k, v);
         requireRowInts("attention", "starts", starts);
         Tensor y = like();
         kernels().attention(y, this, k, v, starts, heads);
@@ -132,6 +137,7 @@ public final class Tensor {
         requireQueries("pagedAttention", heads);
         require(keys.shape.rank() == 3 && keys.shape.last() == heads.keyDim() && values.shape.equals(keys.shape) && values.dtype == keys.dtype,
             "pagedAttention: cache of keys %s and values %s does not hold %d kvHeads of %d", keys, values, heads.kvHeads(), heads.headDim());
+        requireCache("pagedAttention", keys);
         requireRowInts("pagedAttention", "positions", positions);
         requireRowInts("pagedAttention", "sequences", sequences);
         require(pageTable.dtype == DType.I32 && pageTable.shape.rank() == 2, "pagedAttention: expected a page table I32 [sequences, maxPages], got %s", pageTable);
@@ -143,7 +149,8 @@ public final class Tensor {
     /** Stores these rows in a cache [pages, pageSize, d] at slots I32 [n]. */
     public void scatterRows(Tensor cache, Tensor slots) {
         requireFloat("scatterRows");
-        require(shape.rank() == 2 && cache.shape.last() == shape.last(), "scatterRows: rows %s do not fit cache %s", shape, cache.shape);
+        require(shape.rank() == 2 && cache.shape.rank() == 3 && cache.shape.last() == shape.last(), "scatterRows: rows %s do not fit cache %s", shape, cache.shape);
+        requireCache("scatterRows", cache);
         requireRowInts("scatterRows", "slots", slots);
         kernels().scatterRows(cache, this, slots);
     }
@@ -159,17 +166,18 @@ public final class Tensor {
 
     // ---- checks ------------------------------------------------------------------------------------------------------------------------------------
 
-    private Kernels kernels() { return Objects.requireNonNull(scope, "an operation starts from data, not from a weight").backend().kernels(); }
+    private Kernels kernels() { return scope.backend().kernels(); }
 
-    private Tensor like() { return new Tensor(scope, shape, DType.F32, scope.tensor(DType.F32, dims()).data); }
+    private Tensor like() { return new Tensor(scope, shape, DType.F32, scope.tensor(DType.F32, shape.toArray()).data); }
 
-    private int[] dims() {
-        var dims = new int[shape.rank()];
-        for (int i = 0; i < dims.length; i++) dims[i] = shape.dim(i);
-        return dims;
+    private void requireFloat(String op) {
+        require(dtype == DType.F32, "%s: expected F32, got %s", op, this);
+        require(scope != null, "%s: an operation starts from data, not from a weight", op);
     }
 
-    private void requireFloat(String op) { require(dtype == DType.F32, "%s: expected F32, got %s", op, this); }
+    private static void requireCache(String op, Tensor cache) {
+        require(cache.dtype == DType.F32 || cache.dtype == DType.F16, "%s: expected a cache of F32 or F16, got %s", op, cache);
+    }
 
     private void requireQueries(String op, AttentionShape heads) {
         requireFloat(op);

@@ -17,6 +17,7 @@ public final class ReferenceBackend implements Backend {
     @Override public MemorySegment resident(MemorySegment host) { return host; }
     @Override public void upload(MemorySegment destination, MemorySegment host) { destination.copyFrom(host); }
     @Override public void download(MemorySegment host, MemorySegment source) { host.copyFrom(source); }
+    @Override public void copy(MemorySegment destination, MemorySegment source) { destination.copyFrom(source); }
     @Override public void synchronize() { }
     @Override public void close() { memory.close(); }
 }

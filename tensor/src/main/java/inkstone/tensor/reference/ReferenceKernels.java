@@ -16,8 +16,7 @@ final class ReferenceKernels implements Kernels {
     @Override public void embedding(Tensor y, Tensor tokens, Tensor table) {
         int dim = table.shape().last();
         for (int i = 0; i < tokens.shape().dim(0); i++) {
-            int token = integer(tokens, i);
-            if (token < 0 || token >= table.shape().dim(0)) throw new IllegalArgumentException("embedding: token %d of a vocabulary of %d".formatted(token, table.shape().dim(0)));
+            int token = index("embedding: token", integer(tokens, i), i, table.shape().dim(0));
             write(y, i, row(table, token, dim));
         }
     }
@@ -76,7 +75,7 @@ final class ReferenceKernels implements Kernels {
 
     @Override public void attention(Tensor y, Tensor q, Tensor k, Tensor v, Tensor starts, AttentionShape shape) {
         for (int row = 0; row < q.shape().dim(0); row++) {
-            int start = integer(starts, row);
+            int start = index("attention: start", integer(starts, row), row, row + 1);
             attend(y, q, row, k, v, row - start + 1, position -> start + position, shape);
         }
     }
@@ -84,9 +83,13 @@ final class ReferenceKernels implements Kernels {
     @Override public void pagedAttention(Tensor y, Tensor q, Tensor keys, Tensor values, Tensor positions, Tensor sequences, Tensor pageTable, AttentionShape shape) {
         int pageSize = keys.shape().dim(1), maxPages = pageTable.shape().last();
         for (int row = 0; row < q.shape().dim(0); row++) {
-            long table = (long) integer(sequences, row) * maxPages;
-            attend(y, q, row, keys, values, integer(positions, row) + 1,
-                position -> (long) integer(pageTable, table + position / pageSize) * pageSize + position % pageSize, shape);
+            int last = index("pagedAttention: position", integer(positions, row), row, maxPages * pageSize);
+            int sequence = index("pagedAttention: sequence", integer(sequences, row), row, pageTable.shape().dim(0));
+            attend(y, q, row, keys, values, last + 1, position -> {
+                int page = integer(pageTable, (long) sequence * maxPages + position / pageSize), pages = keys.shape().dim(0);
+                if (page < 0 || page >= pages) throw new IllegalArgumentException("pagedAttention: page %d of sequence %d, expected 0 to %d".formatted(page, sequence, pages - 1));
+                return (long) page * pageSize + position % pageSize;
+            }, shape);
         }
     }
 
@@ -118,13 +121,14 @@ final class ReferenceKernels implements Kernels {
     @Override public void scatterRows(Tensor cache, Tensor x, Tensor slots) {
         int d = x.shape().last();
         for (int r = 0; r < x.shape().dim(0); r++) {
-            for (int i = 0; i < d; i++) set(cache, (long) integer(slots, r) * d + i, get(x, (long) r * d + i));
+            long slot = index("scatterRows: slot", integer(slots, r), r, cache.shape().rows());
+            for (int i = 0; i < d; i++) set(cache, slot * d + i, get(x, (long) r * d + i));
         }
     }
 
     @Override public void gatherRows(Tensor y, Tensor x, Tensor rows) {
         int d = x.shape().last();
-        for (int r = 0; r < rows.shape().dim(0); r++) write(y, r, row(x, integer(rows, r), d));
+        for (int r = 0; r < rows.shape().dim(0); r++) write(y, r, row(x, index("gatherRows: row", integer(rows, r), r, x.shape().dim(0)), d));
     }
 
     // ---- elements --------------------------------------------------------------------------------------------------------------------------------------
@@ -139,6 +143,11 @@ final class ReferenceKernels implements Kernels {
     }
 
     private static int integer(Tensor t, long i) { return t.data().get(JAVA_INT_UNALIGNED, i * 4); }
+
+    private static int index(String name, int index, int row, int limit) {
+        if (index < 0 || index >= limit) throw new IllegalArgumentException("%s %d at row %d, expected 0 to %d".formatted(name, index, row, limit - 1));
+        return index;
+    }
 
     private static float[] row(Tensor t, int row, int length) {
         var values = new float[length];

@@ -1,0 +1,218 @@
+package inkstone.tensor.cpu;
+
+import static inkstone.tensor.cpu.Lanes.F;
+import static inkstone.tensor.cpu.Lanes.FLOAT;
+import static inkstone.tensor.cpu.Lanes.L;
+import static inkstone.tensor.cpu.Lanes.MEMORY;
+import static inkstone.tensor.cpu.Lanes.ORDER;
+import static inkstone.tensor.cpu.Lanes.address;
+
+import inkstone.tensor.AttentionShape;
+import inkstone.tensor.DType;
+import inkstone.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * Causal attention with an online softmax (Milakov & Gimelshein 2018, arXiv:1805.02867; Dao et al. 2022, arXiv:2205.14135): keys and values pass once in blocks of
+ * {@link #BLOCK}, and no matrix of scores over the whole context is made. A task is a few neighbouring rows of one sequence and the query heads of one key-value head:
+ * together the columns of two panel products, scores = queries · keysᵀ and mix += probabilities · values.
+ */
+final class CpuAttention {
+    /** Positions handled at once; a multiple of {@link Panels#ROWS} on every width. */
+    private static final int BLOCK = 64;
+    /** Columns of a task at most, unless one row alone has more heads on its key-value head. */
+    private static final int COLUMNS = 48;
+
+    private final Workers workers;
+    private final Scratch scratch;
+
+    CpuAttention(Workers workers, Scratch scratch) {
+        this.workers = workers;
+        this.scratch = scratch;
+    }
+
+    void attention(Tensor y, Tensor q, Tensor k, Tensor v, Tensor starts, AttentionShape shape) {
+        var first = Indices.of("attention: start", starts, q.shape().dim(0));
+        var counts = new int[first.count()];
+        var sequences = new int[first.count()];
+        for (int row = 0; row < counts.length; row++) {
+            sequences[row] = first.at(row);
+            counts[row] = row - first.at(row) + 1;
+            Indices.check("attention: start", first.at(row), row, row + 1);
+        }
+        run(address(y), address(q), new Keys(address(k), address(v), Expand.of(DType.F32), 4L * shape.keyDim(), 4, null, 1, 0), counts, sequences, shape);
+    }
+
+    void pagedAttention(Tensor y, Tensor q, Tensor keys, Tensor values, Tensor positions, Tensor sequences, Tensor pageTable, AttentionShape shape) {
+        int pageSize = keys.shape().dim(1), maxPages = pageTable.shape().last();
+        var position = Indices.of("pagedAttention: position", positions, (int) Math.min(Integer.MAX_VALUE, (long) maxPages * pageSize));
+        var sequence = Indices.of("pagedAttention: sequence", sequences, pageTable.shape().dim(0));
+        var counts = new int[position.count()];
+        var lines = new int[position.count()];
+        for (int row = 0; row < counts.length; row++) {
+            counts[row] = position.at(row) + 1;
+            lines[row] = sequence.at(row);
+        }
+        var table = pages(pageTable, counts, lines, pageSize, keys.shape().dim(0));
+        int elementBytes = keys.dtype().blockBytes;
+        run(address(y), address(q), new Keys(address(keys), address(values), Expand.of(keys.dtype()), (long) elementBytes * shape.keyDim(), elementBytes, table, pageSize, maxPages),
+            counts, lines, shape);
+    }
+
+    /** The page table, of which only what rows of this call reach need be valid. */
+    private static int[] pages(Tensor pageTable, int[] counts, int[] lines, int pageSize, int pages) {
+        int maxPages = pageTable.shape().last();
+        var table = new int[Math.toIntExact(pageTable.shape().elements())];
+        MemorySegment.copy(pageTable.data(), Lanes.INT, 0, table, 0, table.length);
+        var needed = new int[pageTable.shape().dim(0)];
+        for (int row = 0; row < counts.length; row++) needed[lines[row]] = Math.max(needed[lines[row]], Math.ceilDiv(counts[row], pageSize));
+        for (int line = 0; line < needed.length; line++) {
+            for (int i = 0; i < needed[line]; i++) {
+                int page = table[line * maxPages + i];
+                if (page < 0 || page >= pages) throw new IllegalArgumentException("pagedAttention: page %d of sequence %d, expected 0 to %d".formatted(page, line, pages - 1));
+            }
+        }
+        return table;
+    }
+
+    /** Where keys and values lie: rows of {@code rowBytes}, found through the page table or, where that is null, counted from the sequence's first row. */
+    private record Keys(long keys, long values, Expand expand, long rowBytes, int elementBytes, int[] table, int pageSize, int maxPages) {
+        /** Byte offset of a position's row. */
+        long offset(int sequence, int position) {
+            long row = table == null ? sequence + position : (long) table[sequence * maxPages + position / pageSize] * pageSize + position % pageSize;
+            return row * rowBytes;
+        }
+    }
+
+    /** @param counts how many positions each row attends; @param sequences the page-table line, or first row, of each row's sequence */
+    private void run(long y, long q, Keys keys, int[] counts, int[] sequences, AttentionShape shape) {
+        int group = shape.heads() / shape.kvHeads(), rows = Math.max(1, COLUMNS / group);
+        int[] chunks = chunks(sequences, rows);
+        var layout = new Layout(rows * group, shape.headDim());
+        scratch.reserve(layout.bytes());
+        workers.run((chunks.length - 1) * shape.kvHeads(), (worker, task) -> {
+            // the longest rows first, so that none is left for the end
+            int chunk = chunks.length - 2 - task / shape.kvHeads(), keyHead = task % shape.kvHeads();
+            var columns = new Columns(shape, keyHead, group, chunks[chunk], chunks[chunk + 1]);
+            attend(y, q, keys, counts, sequences[chunks[chunk]], columns, layout.at(scratch.of(worker), scratch.lanes(worker)));
+        });
+    }
+
+    /** Bounds of runs of at most {@code most} rows of one sequence. */
+    private static int[] chunks(int[] sequences, int most) {
+        var bounds = new int[sequences.length + 1];
+        int count = 0;
+        for (int row = 0; row < sequences.length; row++) {
+            if (row == 0 || sequences[row] != sequences[row - 1] || row - bounds[count - 1] == most) bounds[count++] = row;
+        }
+        bounds[count++] = sequences.length;
+        return Arrays.copyOf(bounds, count);
+    }
+
+    /** The query vectors of one task: column c is row first + c / group, head keyHead · group + c % group. */
+    private record Columns(AttentionShape shape, int keyHead, int group, int first, int end) {
+        int count() { return (end - first) * group; }
+        int row(int column) { return first + column / group; }
+        /** Byte offset in q and y. */
+        long offset(int column) { return 4L * ((long) row(column) * shape.queryDim() + (long) (keyHead * group + column % group) * shape.headDim()); }
+    }
+
+    /** A worker's scratch: whole tiles of columns, so that products need no cases for their edges. */
+    private record Layout(int columns, int headDim, long base, long lanes) {
+        Layout(int columns, int headDim) { this(Math.ceilDiv(columns, Panels.COLUMNS) * Panels.COLUMNS, headDim, 0, 0); }
+        Layout at(long base, long lanes) { return new Layout(columns, headDim, base, lanes); }
+
+        int valuePanels() { return Math.ceilDiv(headDim, Panels.ROWS); }
+        long queryStride() { return 4L * headDim; }
+        long mixStride() { return valuePanels() * Panels.STEP; }
+        long scoreStride() { return 4L * BLOCK; }
+        long keyPanel() { return headDim * Panels.STEP; }
+        long valuePanel() { return BLOCK * Panels.STEP; }
+
+        long queries() { return base; }
+        long scores() { return queries() + Scratch.lines((long) columns * headDim); }
+        long mix() { return scores() + columns * scoreStride(); }
+        long largest() { return mix() + columns * mixStride(); }
+        long sums() { return largest() + Scratch.lines(columns); }
+        long rows() { return sums() + Scratch.lines(columns); }
+        long panels() { return rows() + Scratch.lines((long) BLOCK * headDim); }
+        long bytes() { return panels() + Math.max(BLOCK / Panels.ROWS * keyPanel(), valuePanels() * valuePanel()) - base; }
+    }
+
+    private static void attend(long y, long q, Keys keys, int[] counts, int sequence, Columns columns, Layout s) {
+        int headDim = s.headDim(), most = 0;
+        for (int c = 0; c < columns.count(); c++) {
+            scale(s.queries() + c * s.queryStride(), q + columns.offset(c), columns.shape.scale(), headDim);
+            MEMORY.set(FLOAT, s.largest() + 4L * c, Float.NEGATIVE_INFINITY);
+            most = Math.max(most, counts[columns.row(c)]);
+        }
+        MEMORY.asSlice(s.mix(), columns.count() * s.mixStride()).fill((byte) 0);
+        MEMORY.asSlice(s.sums(), 4L * columns.count()).fill((byte) 0);
+        for (int from = 0; from < most; from += BLOCK) {
+            int length = Math.min(BLOCK, most - from);
+            scores(keys, sequence, from, length, columns, s);
+            for (int c = 0; c < columns.count(); c++) weigh(s, c, Math.clamp(counts[columns.row(c)] - from, 0, length), length);
+            mix(keys, sequence, from, length, columns, s);
+        }
+        for (int c = 0; c < columns.count(); c++) {
+            scale(y + columns.offset(c), s.mix() + c * s.mixStride(), 1 / MEMORY.get(FLOAT, s.sums() + 4L * c), headDim);
+        }
+    }
+
+    /** The block's rows of one head as floats, one after the other. */
+    private static void gather(Keys keys, long source, int sequence, int from, int length, int keyHead, Layout s) {
+        long head = (long) keyHead * s.headDim() * keys.elementBytes;
+        for (int i = 0; i < length; i++) keys.expand.row(source + keys.offset(sequence, from + i) + head, s.rows() + i * s.queryStride(), s.headDim());
+    }
+
+    /** scores[c][i] = query c · key from + i. */
+    private static void scores(Keys keys, int sequence, int from, int length, Columns columns, Layout s) {
+        gather(keys, keys.keys, sequence, from, length, columns.keyHead, s);
+        MEMORY.asSlice(s.scores(), columns.count() * s.scoreStride()).fill((byte) 0);
+        for (int i = 0; i < length; i += Panels.ROWS) {
+            Panels.transpose(s.panels(), s.rows() + i * s.queryStride(), s.queryStride(), Math.min(Panels.ROWS, length - i), s.headDim());
+            for (int c = 0; c < columns.count(); c += Panels.COLUMNS) {
+                Panels.tile(s.scores() + c * s.scoreStride() + 4L * i, s.scoreStride(), s.panels(), s.queries() + c * s.queryStride(), s.queryStride(), s.headDim());
+            }
+        }
+    }
+
+    /**
+     * Scores of column c become probabilities relative to the largest score so far; what was mixed before is scaled to it.
+     * Only the first {@code valid} positions are seen.
+     */
+    private static void weigh(Layout s, int c, int valid, int length) {
+        long scores = s.scores() + c * s.scoreStride(), largest = s.largest() + 4L * c, sum = s.sums() + 4L * c;
+        MEMORY.asSlice(scores + 4L * valid, 4L * (length - valid)).fill((byte) 0);
+        if (valid == 0) return;
+        float before = MEMORY.get(FLOAT, largest), now = before;
+        for (int i = 0; i < valid; i++) now = Math.max(now, MEMORY.get(FLOAT, scores + 4L * i));
+        float correction = Exponential.exp(before - now), added = Exponential.exp(scores, scores, valid, 1, now, s.lanes());
+        MEMORY.set(FLOAT, largest, now);
+        MEMORY.set(FLOAT, sum, MEMORY.get(FLOAT, sum) * correction + added);
+        if (correction != 1) scale(s.mix() + c * s.mixStride(), s.mix() + c * s.mixStride(), correction, s.headDim());
+    }
+
+    /** mix[c] += sum over i of probabilities[c][i] · value from + i */
+    private static void mix(Keys keys, int sequence, int from, int length, Columns columns, Layout s) {
+        gather(keys, keys.values, sequence, from, length, columns.keyHead, s);
+        for (int p = 0; p < s.valuePanels(); p++) {
+            int d = p * Panels.ROWS;
+            Panels.slice(s.panels(), s.rows() + 4L * d, s.queryStride(), Math.min(Panels.ROWS, s.headDim() - d), length);
+            for (int c = 0; c < columns.count(); c += Panels.COLUMNS) {
+                Panels.tile(s.mix() + c * s.mixStride() + p * Panels.STEP, s.mixStride(), s.panels(), s.scores() + c * s.scoreStride(), s.scoreStride(), length);
+            }
+        }
+    }
+
+    /** y = x · factor; y may be x. */
+    private static void scale(long y, long x, float factor, int count) {
+        int i = 0;
+        for (int end = count - L; i <= end; i += L) {                                                                 // body
+            FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).mul(factor).intoMemorySegment(MEMORY, y + 4L * i, ORDER);
+        }
+        for (; i < count; i++) MEMORY.set(FLOAT, y + 4L * i, MEMORY.get(FLOAT, x + 4L * i) * factor);                 // scalar tail
+    }
+}

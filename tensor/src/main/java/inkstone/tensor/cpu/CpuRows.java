@@ -1,0 +1,173 @@
+package inkstone.tensor.cpu;
+
+import static inkstone.tensor.cpu.Lanes.F;
+import static inkstone.tensor.cpu.Lanes.FLOAT;
+import static inkstone.tensor.cpu.Lanes.FMA;
+import static inkstone.tensor.cpu.Lanes.L;
+import static inkstone.tensor.cpu.Lanes.MEMORY;
+import static inkstone.tensor.cpu.Lanes.ORDER;
+import static inkstone.tensor.cpu.Lanes.SHORT;
+import static inkstone.tensor.cpu.Lanes.address;
+
+import inkstone.tensor.Rope;
+import inkstone.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+
+/** What touches every element once and is limited by memory: lookups, sums, norms, rotations, copies. Parallel over rows or ranges. */
+final class CpuRows {
+    /* Elements worth a thread's waking: some 10 microseconds from cache. */
+    private static final int GRAIN = 1 << 15;
+
+    private final Workers workers;
+    private final Scratch scratch;
+
+    CpuRows(Workers workers, Scratch scratch) {
+        this.workers = workers;
+        this.scratch = scratch;
+    }
+
+    private static int rowGrain(int width) { return Math.max(1, GRAIN / width); }
+
+    void embedding(Tensor y, Tensor tokens, Tensor table) {
+        int dim = table.shape().last();
+        long to = address(y), from = address(table), rowBytes = table.dtype().bytes(dim);
+        var rows = Indices.of("embedding: token", tokens, table.shape().dim(0));
+        var expand = Expand.of(table.dtype());
+        workers.split(rows.count(), rowGrain(dim), (worker, first, end) -> {
+            for (int i = first; i < end; i++) expand.row(from + rows.at(i) * rowBytes, to + 4L * i * dim, dim);
+        });
+    }
+
+    void add(Tensor y, Tensor a, Tensor b) {
+        long to = address(y), left = address(a), right = address(b);
+        workers.split(Math.toIntExact(y.shape().elements()), GRAIN, (worker, from, end) -> add(to + 4L * from, left + 4L * from, right + 4L * from, end - from));
+    }
+
+    private static void add(long y, long a, long b, int count) {
+        int i = 0;
+        for (int end = count - L; i <= end; i += L) {                                                                 // body
+            var sum = FloatVector.fromMemorySegment(F, MEMORY, a + 4L * i, ORDER).add(FloatVector.fromMemorySegment(F, MEMORY, b + 4L * i, ORDER));
+            sum.intoMemorySegment(MEMORY, y + 4L * i, ORDER);
+        }
+        for (; i < count; i++) MEMORY.set(FLOAT, y + 4L * i, MEMORY.get(FLOAT, a + 4L * i) + MEMORY.get(FLOAT, b + 4L * i));  // scalar tail
+    }
+
+    void rmsNorm(Tensor y, Tensor x, Tensor weight, float eps) {
+        int d = x.shape().last();
+        long to = address(y), from = address(x), scale = address(weight);
+        workers.split(x.shape().rows(), rowGrain(d), (worker, first, end) -> {
+            for (int r = first; r < end; r++) {
+                float inverse = (float) (1 / Math.sqrt(squares(from + 4L * r * d, d, scratch.lanes(worker)) / (double) d + eps));
+                scale(to + 4L * r * d, from + 4L * r * d, scale, inverse, d);
+            }
+        });
+    }
+
+    private static float squares(long x, int count, long lanes) {
+        var sum0 = FloatVector.zero(F);
+        var sum1 = FloatVector.zero(F);
+        int i = 0;
+        for (int end = count - 2 * L; i <= end; i += 2 * L) {                                                         // body
+            var x0 = FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER);
+            var x1 = FloatVector.fromMemorySegment(F, MEMORY, x + 4L * (i + L), ORDER);
+            sum0 = FMA ? x0.fma(x0, sum0) : x0.mul(x0).add(sum0);
+            sum1 = FMA ? x1.fma(x1, sum1) : x1.mul(x1).add(sum1);
+        }
+        sum0.add(sum1).intoMemorySegment(MEMORY, lanes, ORDER);                                                       // reduce
+        float sum = Lanes.sum(lanes);
+        for (; i < count; i++) sum += MEMORY.get(FLOAT, x + 4L * i) * MEMORY.get(FLOAT, x + 4L * i);                  // scalar tail
+        return sum;
+    }
+
+    /** y = x · factor · weight */
+    private static void scale(long y, long x, long weight, float factor, int count) {
+        int i = 0;
+        for (int end = count - L; i <= end; i += L) {                                                                 // body
+            var scaled = FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).mul(factor);
+            scaled.mul(FloatVector.fromMemorySegment(F, MEMORY, weight + 4L * i, ORDER)).intoMemorySegment(MEMORY, y + 4L * i, ORDER);
+        }
+        for (; i < count; i++) MEMORY.set(FLOAT, y + 4L * i, MEMORY.get(FLOAT, x + 4L * i) * factor * MEMORY.get(FLOAT, weight + 4L * i));  // scalar tail
+    }
+
+    /** Sine and cosine are computed once for a row and pair, in double precision, and serve every head. */
+    void rope(Tensor y, Tensor x, Tensor positions, Rope rope) {
+        int width = x.shape().last(), pairs = rope.frequencies().shape().last();
+        long to = address(y), from = address(x), position = address(positions), frequencies = address(rope.frequencies()), half = Scratch.lines(pairs);
+        scratch.reserve(2 * half);
+        workers.split(x.shape().dim(0), rowGrain(4 * width), (worker, first, end) -> {
+            long cos = scratch.of(worker), sin = cos + half;
+            for (int r = first; r < end; r++) {
+                for (int i = 0; i < pairs; i++) {
+                    double angle = (double) MEMORY.get(Lanes.INT, position + 4L * r) * MEMORY.get(FLOAT, frequencies + 4L * i);
+                    MEMORY.set(FLOAT, cos + 4L * i, (float) (Math.cos(angle) * rope.magnitude()));
+                    MEMORY.set(FLOAT, sin + 4L * i, (float) (Math.sin(angle) * rope.magnitude()));
+                }
+                for (int head = 0; head < width; head += rope.headDim()) {
+                    long at = 4L * ((long) r * width + head);
+                    if (rope.pairs() == Rope.Pairs.HALVES) turn(to + at, from + at, cos, sin, pairs, 1, pairs); else turn(to + at, from + at, cos, sin, pairs, 2, 1);
+                    MemorySegment.copy(MEMORY, from + at + 8L * pairs, MEMORY, to + at + 8L * pairs, 4L * (rope.headDim() - 2 * pairs));
+                }
+            }
+        });
+    }
+
+    /** Pair i is elements i · stride and i · stride + apart. */
+    private static void turn(long y, long x, long cos, long sin, int pairs, int stride, int apart) {
+        for (int i = 0; i < pairs; i++) {
+            long first = 4L * i * stride, second = first + 4L * apart;
+            float a = MEMORY.get(FLOAT, x + first), b = MEMORY.get(FLOAT, x + second), c = MEMORY.get(FLOAT, cos + 4L * i), s = MEMORY.get(FLOAT, sin + 4L * i);
+            MEMORY.set(FLOAT, y + first, a * c - b * s);
+            MEMORY.set(FLOAT, y + second, a * s + b * c);
+        }
+    }
+
+    void swiglu(Tensor y, Tensor gate, Tensor up) {
+        long to = address(y), z = address(gate), factor = address(up);
+        int piece = 1024;                                                              // the exponentials are read back from the first-level cache
+        workers.split(Math.toIntExact(y.shape().elements()), GRAIN / 4, (worker, from, end) -> {
+            for (int i = from; i < end; i += piece) swiglu(to + 4L * i, z + 4L * i, factor + 4L * i, Math.min(piece, end - i), scratch.lanes(worker));
+        });
+    }
+
+    private static void swiglu(long y, long gate, long up, int count, long lanes) {
+        Exponential.exp(y, gate, count, -1, 0, lanes);
+        int i = 0;
+        for (int end = count - L; i <= end; i += L) {                                                                 // body
+            var silu = FloatVector.fromMemorySegment(F, MEMORY, gate + 4L * i, ORDER).div(FloatVector.fromMemorySegment(F, MEMORY, y + 4L * i, ORDER).add(1));
+            silu.mul(FloatVector.fromMemorySegment(F, MEMORY, up + 4L * i, ORDER)).intoMemorySegment(MEMORY, y + 4L * i, ORDER);
+        }
+        for (; i < count; i++) {                                                                                      // scalar tail
+            MEMORY.set(FLOAT, y + 4L * i, MEMORY.get(FLOAT, gate + 4L * i) / (MEMORY.get(FLOAT, y + 4L * i) + 1) * MEMORY.get(FLOAT, up + 4L * i));
+        }
+    }
+
+    void scatterRows(Tensor cache, Tensor x, Tensor slots) {
+        int d = x.shape().last();
+        long to = address(cache), from = address(x);
+        var rows = Indices.of("scatterRows: slot", slots, cache.shape().rows());
+        boolean half = switch (cache.dtype()) {
+            case F32 -> false;
+            case F16 -> true;
+            default -> throw new UnsupportedOperationException("cpu has no kernel for scatterRows into " + cache.dtype());
+        };
+        // every task takes all rows in order: of two rows for one slot the last stays
+        workers.split(d, Math.max(64, GRAIN / Math.max(1, rows.count())), (worker, first, end) -> {
+            for (int i = 0; i < rows.count(); i++) {
+                long source = from + 4L * ((long) i * d + first), slot = to + cache.dtype().bytes((long) rows.at(i) * d + first);
+                if (half) halves(slot, source, end - first); else MemorySegment.copy(MEMORY, source, MEMORY, slot, 4L * (end - first));
+            }
+        });
+    }
+
+    private static void halves(long y, long x, int count) {
+        for (int i = 0; i < count; i++) MEMORY.set(SHORT, y + 2L * i, Float.floatToFloat16(MEMORY.get(FLOAT, x + 4L * i)));
+    }
+
+    void gatherRows(Tensor y, Tensor x, Tensor rows) {
+        int d = x.shape().last();
+        long to = address(y), from = address(x);
+        var indices = Indices.of("gatherRows: row", rows, x.shape().dim(0));
+        for (int i = 0; i < indices.count(); i++) MemorySegment.copy(MEMORY, from + 4L * indices.at(i) * d, MEMORY, to + 4L * i * d, 4L * d);
+    }
+}

@@ -1,0 +1,96 @@
+package inkstone.tensor;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.function.Function;
+
+/**
+ * One operation on seeded inputs, made anew on any backend: what is compared between backends, and later with finite differences of its {@link Activation}s.
+ *
+ * @param tolerance normalised mean squared error allowed against the reference backend: sum (y - expected)² / sum expected²
+ */
+record OpCase(String name, List<Input> inputs, double tolerance, Function<List<Tensor>, Tensor> run) {
+    private static final long SEED = 20251;
+
+    /** An argument of an operation: normal random numbers, except for integers. */
+    sealed interface Input permits Activation, Weight, Ints {
+        Tensor make(Scope scope, Random random);
+    }
+
+    /** F32, owned by the scope. */
+    record Activation(int... dims) implements Input {
+        @Override public Tensor make(Scope scope, Random random) { return scope.floats(normal(random, new Shape(dims).elements()), dims); }
+    }
+
+    /** A weight or a cache: any format, no scope, and one byte off every alignment, as a file may have it. */
+    record Weight(DType dtype, int... dims) implements Input {
+        @Override public Tensor make(Scope scope, Random random) {
+            long elements = new Shape(dims).elements(), bytes = dtype.bytes(elements);
+            var host = Arena.ofAuto().allocate(bytes);
+            Blocks.fromFloats(dtype, normal(random, elements), host, 0, (int) elements);
+            var memory = scope.backend().allocate(bytes + 1).asSlice(1);
+            scope.backend().upload(memory, host);
+            return Tensor.of(dtype, memory, dims);
+        }
+    }
+
+    /** I32 [rows, width], or [values.length] where width is 0. */
+    record Ints(int width, int... values) implements Input {
+        @Override public Tensor make(Scope scope, Random random) {
+            return (width == 0 ? scope.tensor(DType.I32, values.length) : scope.tensor(DType.I32, values.length / width, width)).set(values);
+        }
+    }
+
+    private static float[] normal(Random random, long count) {
+        var values = new float[Math.toIntExact(count)];
+        for (int i = 0; i < values.length; i++) values[i] = (float) random.nextGaussian();
+        return values;
+    }
+
+    /** The inputs on a backend. Weights stay until the backend is closed. */
+    List<Tensor> make(Scope scope) {
+        var random = new Random(SEED);
+        var tensors = new ArrayList<Tensor>();
+        for (var input : inputs) tensors.add(input.make(scope, random));
+        return tensors;
+    }
+
+    /** The result on a backend, as floats. */
+    float[] on(Backend backend) {
+        try (var scope = Scope.inference(backend)) {
+            return floats(backend, run.apply(make(scope)));
+        }
+    }
+
+    private static float[] floats(Backend backend, Tensor tensor) {
+        var bytes = new byte[Math.toIntExact(tensor.data().byteSize())];
+        var host = MemorySegment.ofArray(bytes);
+        backend.download(host, tensor.data());
+        var values = new float[Math.toIntExact(tensor.shape().elements())];
+        if (bytes.length > 0) Blocks.toFloats(tensor.dtype(), host, 0, values, values.length);
+        return values;
+    }
+
+    static double normalisedError(float[] expected, float[] actual) {
+        if (expected.length != actual.length) return Double.NaN;
+        double error = 0, size = 0;
+        for (int i = 0; i < expected.length; i++) {
+            error += Math.pow((double) actual[i] - expected[i], 2);
+            size += Math.pow(expected[i], 2);
+        }
+        return error == 0 ? 0 : error / size;
+    }
+
+    static Builder op(String name, Input... inputs) { return new Builder(name, List.of(inputs)); }
+
+    /** Reads as one line: {@code op("rmsNorm", x(7, 96), gain(96)).run(in -> in.get(0).rmsNorm(in.get(1), 1e-5f))}. */
+    record Builder(String name, List<Input> inputs) {
+        /* Single precision against sums in double precision: the root of the mean squared difference is a millionth of that of the result. */
+        OpCase run(Function<List<Tensor>, Tensor> run) { return new OpCase(name, inputs, 1e-12, run); }
+        /** For operations that only move or convert numbers. */
+        OpCase exactly(Function<List<Tensor>, Tensor> run) { return new OpCase(name, inputs, 0, run); }
+    }
+}

@@ -1,0 +1,132 @@
+package inkstone.tensor;
+
+import static inkstone.tensor.OpCase.op;
+
+import inkstone.tensor.OpCase.Activation;
+import inkstone.tensor.OpCase.Ints;
+import inkstone.tensor.OpCase.Weight;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Random;
+
+/** Every operation in every format and at awkward sizes, one line a case. A new operation is a new line here. */
+final class OpCases {
+    private static final DType[] FORMATS = {DType.F32, DType.F16, DType.BF16, DType.Q8_0, DType.Q4_0};
+
+    private OpCases() {}
+
+    static List<OpCase> all() {
+        var cases = new ArrayList<OpCase>();
+        for (var format : FORMATS) {
+            for (int n : new int[] {0, 1, 2, 5, 7, 8, 9, 33}) {
+                linear(cases, format, n, 32, 1);
+                linear(cases, format, n, 288, 172);
+                if (!format.isQuantized()) linear(cases, format, n, 172, 37);
+                if (format == DType.F32) linear(cases, format, n, 1, 5);
+            }
+            linear(cases, format, 1, 1024, 288);                   // more than one task of dots
+            linear(cases, format, 4, 1024, 130);
+            linear(cases, format, 13, 1056, 70);                   // more than one slice of k
+            int dim = format.isQuantized() ? 96 : 45;
+            cases.add(op("embedding " + format, ints(3, 0, 9, 3, 7, 1, 1), weight(format, 10, dim)).exactly(in -> in.get(0).embedding(in.get(1))));
+        }
+        cases.add(op("linear with bias, dots", x(1, 40), weight(DType.F32, 19, 40), weight(DType.F32, 19)).run(in -> in.get(0).linear(in.get(1), in.get(2))));
+        cases.add(op("linear with bias, few rows", x(3, 40), weight(DType.F16, 19, 40), weight(DType.F32, 19)).run(in -> in.get(0).linear(in.get(1), in.get(2))));
+        cases.add(op("linear with bias, panels", x(15, 40), weight(DType.BF16, 69, 40), weight(DType.F32, 69)).run(in -> in.get(0).linear(in.get(1), in.get(2))));
+        for (int[] d : new int[][] {{1, 1}, {1, 5}, {7, 172}, {33, 288}, {40, 1024}}) rows(cases, d[0], d[1]);
+        for (var pairs : Rope.Pairs.values()) {
+            rope(cases, pairs, 1, 1, 2, 1, 1f);
+            rope(cases, pairs, 7, 3, 64, 32, 1f);
+            rope(cases, pairs, 33, 2, 80, 16, 1.19f);              // partial rotary, with YaRN's magnitude
+        }
+        for (int[] heads : new int[][] {{1, 1, 1}, {4, 4, 8}, {6, 2, 5}, {9, 3, 64}, {8, 1, 48}, {2, 2, 172}}) {
+            attention(cases, heads, 1);
+            attention(cases, heads, 7);
+            attention(cases, heads, 1, 20, 12);
+            attention(cases, heads, 3, 70);
+            for (var cache : new DType[] {DType.F32, DType.F16}) {
+                paged(cases, cache, heads, 32, new int[][] {{0, 1}});
+                paged(cases, cache, heads, 32, new int[][] {{69, 70}, {0, 10}, {30, 63}});      // decoding, prefill and its continuation in one batch
+                paged(cases, cache, heads, 5, new int[][] {{12, 13}, {129, 130}, {3, 4}});
+                paged(cases, cache, heads, 1, new int[][] {{0, 66}});
+            }
+        }
+        return cases;
+    }
+
+    private static Activation x(int... dims) { return new Activation(dims); }
+    private static Weight weight(DType dtype, int... dims) { return new Weight(dtype, dims); }
+    private static Ints ints(int... values) { return new Ints(0, values); }
+
+    private static void linear(List<OpCase> cases, DType format, int n, int in, int out) {
+        cases.add(op("linear %s [%d, %d] -> %d".formatted(format, n, in, out), x(n, in), weight(format, out, in)).run(i -> i.get(0).linear(i.get(1), null)));
+    }
+
+    private static void rows(List<OpCase> cases, int n, int d) {
+        String shape = " [%d, %d]".formatted(n, d);
+        var random = new Random(n);
+        var chosen = random.ints(n + 3, 0, n).toArray();
+        var slots = new ArrayList<Integer>();
+        for (int i = 0; i < 2 * n; i++) slots.add(i);
+        Collections.shuffle(slots, random);
+        var targets = slots.stream().limit(n).mapToInt(i -> i).toArray();
+        cases.add(op("add" + shape, x(n, d), x(n, d)).exactly(in -> in.get(0).add(in.get(1))));
+        cases.add(op("rmsNorm" + shape, x(n, d), weight(DType.F32, d)).run(in -> in.get(0).rmsNorm(in.get(1), 1e-5f)));
+        cases.add(op("swiglu" + shape, x(n, d), x(n, d)).run(in -> in.get(0).swiglu(in.get(1))));
+        cases.add(op("gatherRows" + shape, x(n, d), ints(chosen)).exactly(in -> in.get(0).gatherRows(in.get(1))));
+        for (var cache : new DType[] {DType.F32, DType.F16}) {
+            cases.add(op("scatterRows " + cache + shape, x(n, d), weight(cache, n, 2, d), ints(targets)).exactly(in -> {
+                in.get(0).scatterRows(in.get(1), in.get(2));
+                return in.get(1);
+            }));
+        }
+    }
+
+    private static void rope(List<OpCase> cases, Rope.Pairs pairs, int n, int heads, int headDim, int frequencies, float magnitude) {
+        var positions = new Random(n).ints(n, 0, 5000).toArray();
+        cases.add(op("rope %s [%d, %d x %d] rotary %d".formatted(pairs, n, heads, headDim, 2 * frequencies), x(n, heads * headDim), ints(positions), weight(DType.F32, frequencies))
+            .run(in -> in.get(0).rope(in.get(1), new Rope(in.get(2), magnitude, pairs, headDim))));
+    }
+
+    private static AttentionShape shape(int[] heads) { return new AttentionShape(heads[0], heads[1], heads[2], (float) (1 / Math.sqrt(heads[2]))); }
+
+    /** Packed sequences of these lengths. */
+    private static void attention(List<OpCase> cases, int[] heads, int... lengths) {
+        var shape = shape(heads);
+        int n = 0;
+        for (int length : lengths) n += length;
+        var starts = new int[n];
+        for (int row = 0, i = 0; i < lengths.length; row += lengths[i++]) Arrays.fill(starts, row, row + lengths[i], row);
+        cases.add(op("attention %d/%d x %d, sequences %s".formatted(heads[0], heads[1], heads[2], Arrays.toString(lengths)),
+            x(n, shape.queryDim()), x(n, shape.keyDim()), x(n, shape.keyDim()), ints(starts))
+            .run(in -> in.get(0).attention(in.get(1), in.get(2), in.get(3), shape)));
+    }
+
+    /** Rows at positions from .. to - 1 of one sequence each, pages in shuffled order. */
+    private static void paged(List<OpCase> cases, DType cache, int[] heads, int pageSize, int[][] ranges) {
+        var shape = shape(heads);
+        var positions = new ArrayList<Integer>();
+        var sequences = new ArrayList<Integer>();
+        int maxPages = 0;
+        for (int s = 0; s < ranges.length; s++) {
+            maxPages = Math.max(maxPages, Math.ceilDiv(ranges[s][1], pageSize));
+            for (int p = ranges[s][0]; p < ranges[s][1]; p++) {
+                positions.add(p);
+                sequences.add(s);
+            }
+        }
+        int pages = ranges.length * maxPages + 2;
+        var order = new ArrayList<Integer>();
+        for (int i = 0; i < pages; i++) order.add(i);
+        Collections.shuffle(order, new Random(pages));
+        var table = order.stream().limit((long) ranges.length * maxPages).mapToInt(i -> i).toArray();
+        cases.add(op("pagedAttention %s %d/%d x %d, pages of %d, positions %s".formatted(cache, heads[0], heads[1], heads[2], pageSize, Arrays.deepToString(ranges)),
+            x(positions.size(), shape.queryDim()), weight(cache, pages, pageSize, shape.keyDim()), weight(cache, pages, pageSize, shape.keyDim()),
+            ints(array(positions)), ints(array(sequences)), new Ints(maxPages, table))
+            .run(in -> in.get(0).pagedAttention(in.get(1), in.get(2), in.get(3), in.get(4), in.get(5), shape)));
+    }
+
+    private static int[] array(List<Integer> values) { return values.stream().mapToInt(i -> i).toArray(); }
+}
