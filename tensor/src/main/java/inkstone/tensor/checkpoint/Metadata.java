@@ -5,9 +5,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Named values of a model file. Integers of every width are {@code Long}, floats {@code Double}; the other values are {@code Boolean}, {@code String} and arrays
- * ({@code long[]}, {@code double[]}, {@code boolean[]}, {@code List<String>}, {@code List<Object>}). Getters without a default throw {@link ModelException}
- * naming the file and the key where it is absent; every getter throws where the value has another type.
+ * Named values of a model file. Integers of every width are {@code Long}, floats {@code Double}; the other values are {@code Boolean}, {@code String} and
+ * arrays ({@code long[]}, {@code double[]}, {@code boolean[]}, {@code List<String>}, {@code List<Object>} of arrays). Getters without a default throw
+ * {@link ModelException} naming the file and the key where it is absent; every getter throws where the value has another type.
  *
  * @param source the file's name, for messages
  */
@@ -44,7 +44,21 @@ public record Metadata(String source, Map<String, Object> values) {
     private <T> T require(String key, Class<T> type, String expected) {
         Object value = values.get(key);
         if (value == null) throw new ModelException("%s: %s is missing (expected %s)".formatted(source, key, expected));
-        if (!type.isInstance(value)) throw new ModelException("%s: %s should be %s, found %s".formatted(source, key, expected, value.getClass().getSimpleName()));
+        if (!type.isInstance(value)) throw new ModelException("%s: %s should be %s, found %s".formatted(source, key, expected, kind(value)));
         return type.cast(value);
+    }
+
+    private static String kind(Object value) {
+        return switch (value) {
+            case Long _ -> "an integer";
+            case Double _ -> "a float";
+            case Boolean _ -> "a boolean";
+            case String _ -> "a string";
+            case long[] _ -> "an array of integers";
+            case double[] _ -> "an array of floats";
+            case boolean[] _ -> "an array of booleans";
+            case List<?> list when !list.isEmpty() && list.getFirst() instanceof String -> "an array of strings";
+            default -> "an array";
+        };
     }
 }

@@ -1,0 +1,161 @@
+package inkstone.tensor.checkpoint;
+
+import inkstone.tensor.Backend;
+import inkstone.tensor.Blocks;
+import inkstone.tensor.DType;
+import inkstone.tensor.ModelException;
+import inkstone.tensor.Shape;
+import inkstone.tensor.Tensor;
+import inkstone.tensor.Weights;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * The parameters of a file, on a backend. Matrices keep the file's format and, on a CPU, its bytes; one-dimensional ones (norms, biases) become F32,
+ * which is what kernels take. Memory that had to be allocated belongs to this object until {@link #close}; the file must stay open, and the tensors
+ * die with either. Any thread may ask.
+ */
+public final class CheckpointWeights implements Weights, AutoCloseable {
+    /** How many problems of a kind a message names. */
+    private static final int SHOWN = 8;
+
+    private final Checkpoint checkpoint;
+    private final Backend backend;
+    private final String source;
+    /** Names that models ask for -> names in the file. */
+    private final Map<String, String> fileNames = new HashMap<>();
+    private final Map<String, Tensor> loaded = new HashMap<>();
+    private final List<MemorySegment> owned = new ArrayList<>();
+
+    /** Models ask by the names in the file. */
+    public CheckpointWeights(Checkpoint checkpoint, Backend backend) { this(checkpoint, backend, UnaryOperator.identity()); }
+
+    /** @param names turns each name in the file into the name that models ask for; no two may become the same */
+    public CheckpointWeights(Checkpoint checkpoint, Backend backend, Function<String, String> names) {
+        this.checkpoint = checkpoint;
+        this.backend = backend;
+        this.source = checkpoint.metadata().source();
+        Stream.concat(checkpoint.tensors().keySet().stream(), checkpoint.unsupported().keySet().stream()).forEach(fileName -> {
+            var name = names.apply(fileName);
+            var other = fileNames.put(name, fileName);
+            if (other != null) {
+                throw new ModelException("%s: tensors %s and %s both become %s"
+                    .formatted(source, Diagnosis.shown(other), Diagnosis.shown(fileName), Diagnosis.shown(name)));
+            }
+        });
+    }
+
+    /**
+     * Makes a model of these weights and makes sure that they are its weights: where a tensor it asks for is absent or of another shape or format, or the
+     * file has one it never asks for, one exception lists all of them. {@link Weights#has} counts as asking, so a tensor is left aside on purpose by
+     * asking whether it is there; integer tensors (position tables) may be left over. {@code model} runs once. What it gets for a tensor that does not
+     * fit has the right shape and no memory, so it may only read values of tensors it asked {@code has} about.
+     *
+     * @throws ModelException naming all that does not fit
+     */
+    public <M> M build(Function<Weights, M> model) {
+        var survey = new Survey();
+        var built = model.apply(survey);
+        survey.report();
+        return built;
+    }
+
+    @Override public synchronized Tensor tensor(String name, int... dims) {
+        problem(name, new Shape(dims)).ifPresent(problem -> { throw new ModelException("%s: %s".formatted(source, problem)); });
+        return loaded.computeIfAbsent(name, _ -> load(checkpoint.tensors().get(fileNames.get(name)), dims));
+    }
+
+    @Override public boolean has(String name) { return fileNames.containsKey(name); }
+
+    /** Frees what was allocated for these weights; the file stays open. */
+    @Override public synchronized void close() {
+        owned.forEach(backend::free);
+        owned.clear();
+        loaded.clear();
+    }
+
+    private Tensor load(TensorInfo info, int[] dims) {
+        var bytes = checkpoint.data(info.name());
+        if (dims.length == 1 && info.dtype() != DType.F32 && info.dtype() != DType.I32) return Tensor.of(DType.F32, floats(info, bytes), dims);
+        var memory = backend.resident(bytes);
+        if (!memory.equals(bytes)) owned.add(memory);
+        return Tensor.of(info.dtype(), memory, dims);
+    }
+
+    private MemorySegment floats(TensorInfo info, MemorySegment bytes) {
+        var values = new float[Math.toIntExact(info.shape().elements())];
+        Blocks.toFloats(info.dtype(), bytes, 0, values, values.length);
+        var memory = backend.allocate(DType.F32.bytes(values.length));
+        owned.add(memory);
+        backend.upload(memory, MemorySegment.ofArray(values));
+        return memory;
+    }
+
+    // ---- checks ----------------------------------------------------------------------------------------------------------------------------------------
+
+    /** Why a model cannot have this parameter. */
+    private Optional<String> problem(String name, Shape expected) {
+        var fileName = fileNames.get(name);
+        if (fileName == null) return Optional.of("tensor %s %s is missing".formatted(Diagnosis.shown(name), expected));
+        var info = checkpoint.tensors().get(fileName);
+        if (info == null) return Optional.of(Contents.noKernel(fileName, checkpoint.unsupported().get(fileName)));
+        if (!info.shape().equals(expected)) return Optional.of("tensor %s should be %s, found %s".formatted(Diagnosis.shown(fileName), expected, info.shape()));
+        return Optional.empty();
+    }
+
+    /** Notes what a model asks for and what is wrong with it. After the first problem nothing more is loaded. */
+    private final class Survey implements Weights {
+        private final Set<String> asked = new HashSet<>(), problems = new LinkedHashSet<>();
+
+        @Override public Tensor tensor(String name, int... dims) {
+            asked.add(name);
+            problem(name, new Shape(dims)).ifPresent(problems::add);
+            return problems.isEmpty() ? CheckpointWeights.this.tensor(name, dims) : placeholder(dims);
+        }
+
+        @Override public boolean has(String name) {
+            asked.add(name);
+            return CheckpointWeights.this.has(name);
+        }
+
+        /** A shape without memory: its segment is closed, so a mistaken read throws. */
+        private static Tensor placeholder(int... dims) {
+            try (var arena = Arena.ofConfined()) {
+                return Tensor.of(DType.F32, MemorySegment.NULL.reinterpret(DType.F32.bytes(new Shape(dims).elements()), arena, null), dims);
+            }
+        }
+
+        void report() {
+            var unused = fileNames.keySet().stream().filter(name -> !asked.contains(name)).map(fileNames::get)
+                .filter(fileName -> !isInteger(fileName)).sorted().map(Diagnosis::shown).toList();
+            if (problems.isEmpty() && unused.isEmpty()) return;
+            var parts = new ArrayList<String>();
+            if (!problems.isEmpty()) parts.add(listed(problems, "; "));
+            if (!unused.isEmpty()) parts.add("the model has no use for " + listed(unused, ", "));
+            throw new ModelException("%s is not a file of this model: %s".formatted(source, String.join("; ", parts)));
+        }
+
+        private static String listed(Collection<String> items, String separator) {
+            var text = items.stream().limit(SHOWN).collect(Collectors.joining(separator));
+            return items.size() > SHOWN ? "%s and %d more".formatted(text, items.size() - SHOWN) : text;
+        }
+    }
+
+    private boolean isInteger(String fileName) {
+        var info = checkpoint.tensors().get(fileName);
+        return info == null ? checkpoint.unsupported().get(fileName).matches("[IU]\\d+|BOOL") : info.dtype() == DType.I32;
+    }
+}
