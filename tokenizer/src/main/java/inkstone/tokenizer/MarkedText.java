@@ -23,6 +23,13 @@ public record MarkedText(List<Span> spans) {
         return builder.toString();
     }
 
+    /** This text and, after it, one from outside. */
+    public MarkedText then(String untrusted) {
+        var longer = new ArrayList<>(spans);
+        longer.add(new Span(untrusted, false));
+        return new MarkedText(longer);
+    }
+
     /** Neighbouring spans of equal trust joined, empty ones dropped. */
     public MarkedText joined() {
         var joined = new ArrayList<Span>();
