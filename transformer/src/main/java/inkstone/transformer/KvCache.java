@@ -34,6 +34,12 @@ public final class KvCache implements AutoCloseable {
         for (int page = 0; page < pages; page++) free.add(page);
     }
 
+    /** What the cache for {@code tokens} tokens would take. */
+    static long bytes(ModelConfig config, DType dtype, int tokens) {
+        long positions = (long) Math.ceilDiv(tokens, PAGE_SIZE) * PAGE_SIZE;
+        return 2L * config.layers() * dtype.bytes(positions * config.attention().keyDim());
+    }
+
     private Tensor table(DType dtype, int width) {
         var segment = backend.allocate(dtype.bytes((long) pages * PAGE_SIZE * width));
         memory.add(segment);

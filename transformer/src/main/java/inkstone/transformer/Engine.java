@@ -1,0 +1,115 @@
+package inkstone.transformer;
+
+import inkstone.tensor.Backend;
+import inkstone.tensor.DType;
+import inkstone.tensor.Scope;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/**
+ * Runs a model over rows of any mix of sequences, prompts and single tokens alike: the one step that {@link Session} and {@link BatchScheduler} share. Owns the
+ * cache and one scope that every step reuses. One thread.
+ */
+final class Engine implements AutoCloseable {
+    /** Most rows of prompts in one step: enough to fill the matrix kernels, few enough that a cancel or another answer's next token does not wait long. */
+    static final int PREFILL_ROWS = 256;
+
+    private final CausalModel model;
+    private final Backend backend;
+    private final KvCache cache;
+    private final Scope scope;
+    private final int contextLength, vocabulary;
+    private float[] logits = {};
+
+    /** @param cacheTokens tokens that all sequences together may hold, at least {@code contextLength} */
+    Engine(LanguageModel model, int contextLength, int cacheTokens, DType cacheType) {
+        this.model = model.model();
+        this.backend = model.backend();
+        var config = this.model.config();
+        if (contextLength < 2 || contextLength > config.contextLength()) {
+            throw new IllegalArgumentException("the context must be 2 to %d tokens for %s, got %d".formatted(config.contextLength(), model.name(), contextLength));
+        }
+        MachineMemory.require(KvCache.bytes(config, cacheType, cacheTokens), "a cache for %d tokens".formatted(cacheTokens), "a smaller --context");
+        this.cache = new KvCache(backend, config, cacheType, cacheTokens);
+        this.contextLength = contextLength;
+        this.vocabulary = config.vocabularySize();
+        this.scope = Scope.inference(backend);
+    }
+
+    KvCache cache() { return cache; }
+
+    /** Tokens a prompt and its answer may have together. */
+    int contextLength() { return contextLength; }
+
+    int vocabulary() { return vocabulary; }
+
+    Sequence sequence(int capacity) { return new Sequence(cache, capacity); }
+
+    /** Throws where the model cannot read such a prompt. */
+    void check(int[] prompt) {
+        if (prompt.length >= contextLength) throw new ContextFullException(prompt.length, contextLength);
+        for (int token : prompt) {
+            if (token < 0 || token >= vocabulary) {
+                throw new IllegalArgumentException("the prompt has token %d, the vocabulary ends at %d".formatted(token, vocabulary - 1));
+            }
+        }
+    }
+
+    /**
+     * A part of one step: the next {@code rows} pending tokens of a sequence, whose pages are reserved.
+     *
+     * @param logits whether the logits of the last of these rows are wanted
+     */
+    record Run(Sequence sequence, int rows, boolean logits) {}
+
+    /**
+     * Runs every row, stores its keys and values, and returns the wanted logits: those of the i-th run that wants them from i · vocabulary on. The array is
+     * the caller's to overwrite until the next step.
+     */
+    float[] step(List<Run> runs) {
+        scope.reset();
+        int n = 0, wanted = 0;
+        for (var run : runs) {
+            n += run.rows;
+            if (run.logits) wanted++;
+        }
+        var tokens = new int[n];
+        var positions = new int[n];
+        var sequences = new int[n];
+        var slots = new int[n];
+        int maxPages = Math.ceilDiv(contextLength, KvCache.PAGE_SIZE);
+        var pageTable = new int[runs.size() * maxPages];
+        var lastRows = new int[wanted];
+        int row = 0, last = 0;
+        for (int line = 0; line < runs.size(); line++) {
+            var run = runs.get(line);
+            var sequence = run.sequence;
+            for (int i = 0; i < run.rows; i++, row++) {
+                int position = sequence.cached() + i;
+                tokens[row] = sequence.tokens()[position];
+                positions[row] = position;
+                sequences[row] = line;
+                slots[row] = sequence.slot(position);
+            }
+            for (int page = 0; page < sequence.pages(); page++) pageTable[line * maxPages + page] = sequence.page(page);
+            if (run.logits) lastRows[last++] = row - 1;
+        }
+        var table = scope.tensor(DType.I32, runs.size(), maxPages).set(pageTable);
+        var context = new Cached(cache, scope.ints(positions), scope.ints(sequences), scope.ints(slots), table);
+        var hidden = model.forward(scope.ints(tokens), context);
+        if (wanted > 0) {
+            int count = wanted * vocabulary;
+            if (logits.length < count) logits = new float[count];
+            backend.download(MemorySegment.ofArray(logits).asSlice(0, 4L * count), model.logits(hidden.gatherRows(scope.ints(lastRows))).data());
+        } else {
+            backend.synchronize();
+        }
+        for (var run : runs) run.sequence.advance(run.rows);
+        return logits;
+    }
+
+    @Override public void close() {
+        scope.close();
+        cache.close();
+    }
+}

@@ -1,0 +1,45 @@
+package inkstone.transformer;
+
+import inkstone.tensor.Backend;
+import inkstone.tensor.checkpoint.Checkpoint;
+import inkstone.tensor.checkpoint.CheckpointWeights;
+import inkstone.tensor.checkpoint.Metadata;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.IntUnaryOperator;
+
+/** A model family: how its files become a model. Stateless. */
+public interface Family {
+    /** {@code general.architecture} of its GGUF files. */
+    String architecture();
+
+    /** {@code architectures} of the Hugging Face models it reads. */
+    Set<String> huggingFaceArchitectures();
+
+    /** A model of a GGUF file; throws {@link inkstone.tensor.ModelException} where metadata or tensors do not fit. */
+    CausalModel fromGguf(Checkpoint file, CheckpointWeights weights, Backend backend);
+
+    /** What a Hugging Face config.json says of a model. */
+    HuggingFaceModel fromHuggingFace(Metadata config);
+
+    /** A model as Hugging Face stores it, told in the words of GGUF, which are those of the code. */
+    interface HuggingFaceModel {
+        /** The GGUF name of a tensor; a name it does not know stays. */
+        String ggufName(String tensor);
+
+        /** {@code weights} go by their GGUF names. */
+        CausalModel of(CheckpointWeights weights, Backend backend);
+
+        /** The {@code architecture.*} keys of a GGUF file. */
+        Map<String, Object> ggufMetadata();
+
+        /** Which row of the tensor becomes a row of it in a GGUF file, where rotary pairs may lie elsewhere. */
+        IntUnaryOperator sourceRow(String ggufName);
+
+        /** F32 vectors that a GGUF file has and a Hugging Face model computes from its configuration. */
+        Map<String, float[]> ggufVectors();
+
+        /** Whether the tensor is a buffer of an old release that a GGUF file leaves out. */
+        boolean unused(String ggufName);
+    }
+}

@@ -1,0 +1,162 @@
+package inkstone.transformer;
+
+import inkstone.tensor.Backend;
+import inkstone.tensor.DType;
+import inkstone.tensor.ModelException;
+import inkstone.tensor.checkpoint.Checkpoint;
+import inkstone.tensor.checkpoint.CheckpointWeights;
+import inkstone.tensor.checkpoint.Gguf;
+import inkstone.tensor.checkpoint.Metadata;
+import inkstone.tensor.checkpoint.Safetensors;
+import inkstone.tensor.checkpoint.TensorInfo;
+import inkstone.tokenizer.Tokenizer;
+import inkstone.tokenizer.Tokenizers;
+import inkstone.tokenizer.template.ChatTemplate;
+import inkstone.tokenizer.template.JinjaTemplate;
+import inkstone.transformer.llama.LlamaFamily;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Collection;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+
+/** Opens language models of every family known here: GGUF files, and directories with safetensors, config.json and tokenizer.json. */
+public final class Models {
+    private static final List<Family> FAMILIES = List.of(new LlamaFamily());
+
+    private Models() {}
+
+    /**
+     * A model ready to be used. Names, shapes and memory are checked here; the weights are mapped and read when first used. Closing the model closes the file; the
+     * backend stays its owner's and must outlive it.
+     *
+     * @throws ModelException where the file is not a model that can run here; the message says why
+     */
+    public static LanguageModel open(Path path, Backend backend) throws IOException {
+        if (!Files.exists(path)) throw new ModelException("%s does not exist; give a GGUF file or a model's directory".formatted(path));
+        return Files.isDirectory(path) ? openDirectory(path, backend) : openGguf(path, backend);
+    }
+
+    private static LanguageModel openGguf(Path path, Backend backend) throws IOException {
+        var opened = new Opened(Gguf.open(path));
+        try {
+            var metadata = opened.checkpoint.metadata();
+            var family = family(metadata.string("general.architecture"), path);
+            opened.weights = new CheckpointWeights(opened.checkpoint, backend);
+            var model = family.fromGguf(opened.checkpoint, opened.weights, backend);
+            opened.tokenizer = Tokenizers.fromGguf(metadata);
+            return opened.languageModel(name(path), model, backend, metadata.string("tokenizer.chat_template", null));
+        } catch (RuntimeException e) {
+            opened.close();
+            throw e;
+        }
+    }
+
+    private static LanguageModel openDirectory(Path directory, Backend backend) throws IOException {
+        var config = HuggingFaceJson.read(directory.resolve("config.json"));
+        var described = huggingFaceFamily(config).fromHuggingFace(config);
+        var opened = new Opened(Safetensors.open(directory));
+        try {
+            opened.weights = new CheckpointWeights(opened.checkpoint, backend, described::ggufName);
+            var model = described.of(opened.weights, backend);
+            opened.tokenizer = Tokenizers.fromJson(directory);
+            return opened.languageModel(name(directory), model, backend, chatTemplate(directory));
+        } catch (IOException | RuntimeException e) {
+            opened.close();
+            throw e;
+        }
+    }
+
+    // ---- families --------------------------------------------------------------------------------------------------------------------------------------
+
+    private static Family family(String architecture, Path path) {
+        return FAMILIES.stream().filter(family -> family.architecture().equals(architecture)).findFirst()
+            .orElseThrow(() -> unknown(path.toString(), architecture, FAMILIES.stream().map(Family::architecture).toList()));
+    }
+
+    static Family huggingFaceFamily(Metadata config) {
+        var architectures = config.strings("architectures");
+        return FAMILIES.stream().filter(family -> architectures.stream().anyMatch(family.huggingFaceArchitectures()::contains)).findFirst()
+            .orElseThrow(() -> unknown(config.source(), String.join(", ", architectures),
+                FAMILIES.stream().flatMap(family -> family.huggingFaceArchitectures().stream()).sorted().toList()));
+    }
+
+    private static ModelException unknown(String source, String architecture, Collection<String> known) {
+        return new ModelException("%s: models of architecture \"%s\" are not supported; supported are: %s"
+            .formatted(source, architecture, String.join(", ", known)));
+    }
+
+    // ---- what comes with the weights -------------------------------------------------------------------------------------------------------------------
+
+    /** The text of a directory's chat template, null where it has none; of several the one called default. */
+    static String chatTemplate(Path directory) throws IOException {
+        if (Files.exists(directory.resolve("chat_template.jinja"))) return Files.readString(directory.resolve("chat_template.jinja"));
+        if (!Files.exists(directory.resolve("tokenizer_config.json"))) return null;
+        var config = HuggingFaceJson.read(directory.resolve("tokenizer_config.json"));
+        if (!(config.values().get("chat_template") instanceof List<?> templates)) return config.string("chat_template", null);
+        for (var template : templates) {
+            if (template instanceof Map<?, ?> named && "default".equals(named.get("name")) && named.get("template") instanceof String text) return text;
+        }
+        return null;
+    }
+
+    static String name(Path path) {
+        var name = path.toAbsolutePath().normalize().getFileName().toString();
+        return name.endsWith(".gguf") ? name.substring(0, name.length() - 5) : name;
+    }
+
+    /** The format that most weights are in. */
+    static String format(Collection<TensorInfo> tensors) {
+        var elements = new EnumMap<DType, Long>(DType.class);
+        for (var tensor : tensors) elements.merge(tensor.dtype(), tensor.shape().elements(), Long::sum);
+        return elements.entrySet().stream().max(Map.Entry.comparingByValue()).map(most -> most.getKey().name()).orElse("empty");
+    }
+
+    /** What must be closed, together with the model or when it fails to open. */
+    private static final class Opened {
+        private final Checkpoint checkpoint;
+        private CheckpointWeights weights;
+        private Tokenizer tokenizer;
+
+        Opened(Checkpoint checkpoint) { this.checkpoint = checkpoint; }
+
+        LanguageModel languageModel(String name, CausalModel model, Backend backend, String template) {
+            var config = model.config();
+            if (tokenizer.vocabularySize() > config.vocabularySize()) {
+                throw new ModelException("%s: the tokenizer has %d tokens, the model %d"
+                    .formatted(checkpoint.metadata().source(), tokenizer.vocabularySize(), config.vocabularySize()));
+            }
+            var tensors = checkpoint.tensors().values();
+            long parameters = 0, bytes = 0;
+            for (var tensor : tensors) {
+                parameters += tensor.shape().elements();
+                bytes += tensor.dtype().bytes(tensor.shape().elements());
+            }
+            MachineMemory.require(bytes, checkpoint.metadata().source(), "a smaller or more compressed model");
+            var chat = template == null ? ChatTemplate.PLAIN : compile(template);
+            return new LanguageModel(name, model, tokenizer, chat, template != null, backend, format(tensors), parameters, bytes, this::closeFile);
+        }
+
+        private ChatTemplate compile(String template) {
+            try {
+                return JinjaTemplate.compile(template, piece(tokenizer.bos()), piece(tokenizer.eos()));
+            } catch (ModelException e) {
+                throw new ModelException("%s: chat template: %s".formatted(checkpoint.metadata().source(), e.getMessage()), e);
+            }
+        }
+
+        private String piece(int token) { return token < 0 ? "" : tokenizer.piece(token); }
+
+        void close() {
+            if (tokenizer != null) tokenizer.close();
+            closeFile();
+        }
+
+        private void closeFile() {
+            if (weights != null) weights.close();
+            checkpoint.close();
+        }
+    }
+}

@@ -1,0 +1,197 @@
+package inkstone.transformer;
+
+import java.util.Arrays;
+import java.util.SplittableRandom;
+
+/**
+ * Chooses the next token of one sequence as {@link SamplerSettings} says. Ties go to the lower id; the draw walks the kept tokens in order of id, one random
+ * number a token, so the same seed gives the same text. Works in the caller's logits and in buffers of its own, which grow once. One thread.
+ */
+final class Sampler {
+    /** Buckets of the likelihood histogram, {@link #BUCKETS_PER_NAT} to a factor of e: what top-p must sort is one bucket, not the vocabulary. */
+    private static final int BUCKETS = 512, BUCKETS_PER_NAT = 16;
+
+    private final SamplerSettings settings;
+    private final SplittableRandom random;
+    private int[] ids = {};
+    private double[] nats = {}, weights = {};
+    private final double[] mass = new double[BUCKETS];
+    private long[] keys = {};
+    private int kept;
+    private int[] stamps = {};
+    private int stamp;
+    private int[] counts = {};
+
+    Sampler(SamplerSettings settings) {
+        this.settings = settings;
+        this.random = new SplittableRandom(settings.seed());
+    }
+
+    /**
+     * The next token by {@code logits[offset .. offset + vocabulary)}, which are overwritten.
+     *
+     * @param history what the sequence holds, prompt and answer, in its first {@code length} entries; the answer begins at {@code generatedFrom}
+     * @throws ArithmeticException where the logits are not numbers
+     */
+    int sample(float[] logits, int offset, int vocabulary, int[] history, int length, int generatedFrom) {
+        penalise(logits, offset, vocabulary, history, length, generatedFrom);
+        int likeliest = likeliest(logits, offset, vocabulary);
+        if (settings.temperature() == 0) return likeliest - offset;
+        keepTopK(logits, offset, vocabulary, logits[likeliest]);
+        keepTopP(logits, offset);
+        keepMinP();
+        return draw();
+    }
+
+    // ---- penalties ---------------------------------------------------------------------------------------------------------------------------------
+
+    private void penalise(float[] logits, int offset, int vocabulary, int[] history, int length, int generatedFrom) {
+        float repetition = settings.repetitionPenalty();
+        if (repetition != 1) {
+            if (stamps.length < vocabulary) stamps = new int[vocabulary];
+            stamp++;
+            for (int i = Math.max(0, length - settings.penaltyWindow()); i < length; i++) {
+                int token = history[i];
+                if (stamps[token] == stamp) continue;
+                stamps[token] = stamp;
+                float logit = logits[offset + token];
+                logits[offset + token] = logit > 0 ? logit / repetition : logit * repetition;
+            }
+        }
+        if (settings.presencePenalty() != 0 || settings.frequencyPenalty() != 0) {
+            if (counts.length < vocabulary) counts = new int[vocabulary];
+            for (int i = generatedFrom; i < length; i++) counts[history[i]]++;
+            for (int i = generatedFrom; i < length; i++) {
+                int token = history[i];
+                if (counts[token] > 0) logits[offset + token] -= settings.presencePenalty() + counts[token] * settings.frequencyPenalty();
+                counts[token] = 0;
+            }
+        }
+    }
+
+    /** Index of the largest logit, the first of equals. Minus infinity rules a token out; anything else that is not finite is a broken model. */
+    private static int likeliest(float[] logits, int offset, int vocabulary) {
+        int best = offset;
+        for (int i = offset; i < offset + vocabulary; i++) {
+            float logit = logits[i];
+            if (!(logit < Float.POSITIVE_INFINITY)) {
+                throw new ArithmeticException("the model computed %s as the logit of token %d: its weights are broken or overflow".formatted(logit, i - offset));
+            }
+            if (logit > logits[best]) best = i;
+        }
+        if (logits[best] == Float.NEGATIVE_INFINITY) throw new ArithmeticException("the model rules out every token: its weights are broken or overflow");
+        return best;
+    }
+
+    // ---- what is kept, by ascending id: ids, nats below the likeliest, weights = exp(-nats) -----------------------------------------------------------
+
+    private void keepTopK(float[] logits, int offset, int vocabulary, float largest) {
+        if (ids.length < vocabulary) {
+            ids = new int[vocabulary];
+            nats = new double[vocabulary];
+            weights = new double[vocabulary];
+        }
+        long threshold = settings.topK() == 0 || settings.topK() >= vocabulary ? Long.MIN_VALUE : kthLargest(logits, offset, vocabulary, settings.topK());
+        kept = 0;
+        for (int token = 0; token < vocabulary; token++) {
+            float logit = logits[offset + token];
+            if (key(logit, token) < threshold) continue;
+            ids[kept] = token;
+            nats[kept] = (largest - logit) / (double) settings.temperature();
+            weights[kept] = Math.exp(-nats[kept]);
+            kept++;
+        }
+    }
+
+    /** The k-th largest key, from a heap of the k largest so far with the smallest on top: most of a vocabulary is one comparison each. */
+    private long kthLargest(float[] logits, int offset, int vocabulary, int k) {
+        if (keys.length < k) keys = new long[k];
+        for (int token = 0; token < k; token++) keys[token] = key(logits[offset + token], token);
+        for (int parent = k / 2 - 1; parent >= 0; parent--) sink(parent, k);
+        for (int token = k; token < vocabulary; token++) {
+            long key = key(logits[offset + token], token);
+            if (key > keys[0]) {
+                keys[0] = key;
+                sink(0, k);
+            }
+        }
+        return keys[0];
+    }
+
+    private void sink(int parent, int size) {
+        long key = keys[parent];
+        for (int child; (child = 2 * parent + 1) < size; parent = child) {
+            if (child + 1 < size && keys[child + 1] < keys[child]) child++;
+            if (keys[child] >= key) break;
+            keys[parent] = keys[child];
+        }
+        keys[parent] = key;
+    }
+
+    /** Orders by logit, then by lower id. */
+    private static long key(float logit, int token) {
+        int bits = Float.floatToRawIntBits(logit + 0f);                               // + 0: one zero, not two
+        return (long) (bits ^ bits >> 31 & Integer.MAX_VALUE) << 32 | 0xFFFFFFFFL - token;
+    }
+
+    /** The likeliest tokens whose probabilities reach topP: whole buckets of the histogram, and of the bucket where the sum is reached its largest. */
+    private void keepTopP(float[] logits, int offset) {
+        if (settings.topP() == 1) return;
+        Arrays.fill(mass, 0);
+        double total = 0;
+        for (int i = 0; i < kept; i++) {
+            mass[bucket(nats[i])] += weights[i];
+            total += weights[i];
+        }
+        double missing = settings.topP() * total;
+        int last = 0;
+        while (last < BUCKETS - 1 && mass[last] < missing) missing -= mass[last++];
+
+        int candidates = 0;
+        if (keys.length < kept) keys = new long[kept];
+        for (int i = 0; i < kept; i++) if (bucket(nats[i]) == last) keys[candidates++] = key(logits[offset + ids[i]], ids[i]);
+        Arrays.sort(keys, 0, candidates);
+        long threshold = Long.MAX_VALUE;
+        for (int i = candidates - 1; i >= 0 && missing > 0; i--) {
+            threshold = keys[i];
+            int token = (int) (0xFFFFFFFFL - (threshold & 0xFFFFFFFFL));
+            missing -= weights[Arrays.binarySearch(ids, 0, kept, token)];
+        }
+
+        int n = 0;
+        for (int i = 0; i < kept; i++) {
+            int bucket = bucket(nats[i]);
+            if (bucket < last || bucket == last && key(logits[offset + ids[i]], ids[i]) >= threshold) keep(i, n++);
+        }
+        kept = n;
+    }
+
+    private static int bucket(double nats) { return (int) Math.min(BUCKETS - 1, nats * BUCKETS_PER_NAT); }
+
+    private void keepMinP() {
+        if (settings.minP() == 0) return;
+        int n = 0;
+        for (int i = 0; i < kept; i++) if (weights[i] >= settings.minP()) keep(i, n++);
+        kept = n;
+    }
+
+    private void keep(int from, int to) {
+        ids[to] = ids[from];
+        nats[to] = nats[from];
+        weights[to] = weights[from];
+    }
+
+    private int draw() {
+        double total = 0;
+        for (int i = 0; i < kept; i++) total += weights[i];
+        double rest = random.nextDouble() * total;
+        int drawn = 0;
+        for (int i = 0; i < kept; i++) {
+            if (weights[i] == 0) continue;
+            drawn = i;                                                                  // rounding may leave a rest after the last: it is that one's
+            rest -= weights[i];
+            if (rest < 0) break;
+        }
+        return ids[drawn];
+    }
+}

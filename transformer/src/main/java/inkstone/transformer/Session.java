@@ -1,0 +1,68 @@
+package inkstone.transformer;
+
+import inkstone.tensor.DType;
+import inkstone.transformer.GenerationResult.Finish;
+import java.util.List;
+import java.util.function.Consumer;
+
+/**
+ * One conversation with a model: keeps its cache between answers and reads only what of the next prompt is new to it. Owns the cache, not the model. One
+ * thread at a time, which must be the one that may use the backend; only {@link #cancel} may be called from another.
+ *
+ * <p>Context: a prompt that leaves no room for one more token is refused with {@link ContextFullException}; an answer that reaches the end of the context
+ * ends there with {@link Finish#LENGTH}. Nothing is ever dropped from a prompt in silence.
+ */
+public final class Session implements AutoCloseable {
+    private final LanguageModel model;
+    private final Engine engine;
+    private final Sequence sequence;
+    private volatile Generation running;
+
+    private Session(LanguageModel model, Engine engine) {
+        this.model = model;
+        this.engine = engine;
+        this.sequence = engine.sequence(engine.contextLength());
+    }
+
+    /**
+     * @param contextLength tokens that a prompt and its answer may have together, 2 to what the model was made for
+     * @param cacheType     of keys and values, F32 or F16
+     */
+    public static Session open(LanguageModel model, int contextLength, DType cacheType) {
+        return new Session(model, new Engine(model, contextLength, contextLength, cacheType));
+    }
+
+    /**
+     * Writes the answer to a prompt.
+     *
+     * @param onPiece called for every piece, on this thread; what it throws ends the answer and comes out here
+     * @throws ContextFullException where the prompt leaves no room for an answer
+     */
+    public GenerationResult generate(GenerationRequest request, Consumer<Piece> onPiece) {
+        var generation = new Generation(request, onPiece, model.tokenizer(), engine);
+        running = generation;
+        try {
+            generation.start(sequence);
+            boolean fits = sequence.reserve(sequence.length() + generation.maxTokens());
+            assert fits : "the cache is as large as the context";
+            while (!generation.ended()) {
+                int rows = Math.min(sequence.pending(), Engine.PREFILL_ROWS);
+                boolean last = rows == sequence.pending();
+                var logits = engine.step(List.of(new Engine.Run(sequence, rows, last)));
+                if (last && !generation.ended()) generation.accept(logits, 0);
+            }
+            return generation.result();
+        } finally {
+            running = null;
+            sequence.truncate(sequence.cached());
+        }
+    }
+
+    /** Ends the answer being written at its next step; without one, does nothing. Any thread. */
+    public void cancel() {
+        var generation = running;
+        if (generation != null) generation.cancel();
+    }
+
+    @Override public void close() { engine.close(); }
+}

@@ -1,0 +1,242 @@
+package inkstone.transformer;
+
+import static inkstone.transformer.Fakes.greedy;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import inkstone.tensor.DType;
+import inkstone.transformer.BatchScheduler.Settings;
+import inkstone.transformer.GenerationResult.Finish;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Steps are let through one at a time by a gate, so that what happens in which step does not depend on the machine. */
+@Timeout(20)
+class BatchSchedulerTest {
+    private static final Consumer<Piece> NOBODY = piece -> { };
+    private static final long SEED = 11;
+
+    private static Settings settings(int contextLength, int cacheTokens, int maxActive, int maxWaiting) {
+        return new Settings(contextLength, cacheTokens, DType.F32, maxActive, maxWaiting);
+    }
+
+    private static GenerationResult await(Ticket ticket) throws Exception { return ticket.result().get(10, TimeUnit.SECONDS); }
+
+    private static Throwable failure(Ticket ticket) { return assertThrows(ExecutionException.class, () -> await(ticket)).getCause(); }
+
+    /** A gate before every step; each permit lets one through. */
+    private static Semaphore gate(Fakes fakes) {
+        var gate = new Semaphore(0);
+        fakes.beforeStep = step -> gate.acquireUninterruptibly();
+        return gate;
+    }
+
+    private static int[] prompt(int length, int token) {
+        var prompt = new int[length];
+        Arrays.fill(prompt, token);
+        return prompt;
+    }
+
+    @Test void anAnswerComesInPiecesAndAsAWhole() throws Exception {
+        try (var fakes = Fakes.reciting("one ", "two ", "three"); var scheduler = BatchScheduler.start(fakes.model, settings(64, 256, 4, 4))) {
+            var pieces = new ArrayList<String>();
+            var result = await(scheduler.submit(greedy(10), piece -> pieces.add(piece.text())));
+            assertEquals(List.of("one ", "two ", "three"), pieces);
+            assertEquals("one two three", result.text());
+            assertEquals(Finish.STOP, result.finish());
+        }
+    }
+
+    @Test void answersGoOnWhileAPromptIsRead() throws Exception {
+        try (var fakes = Fakes.endless(4096); var scheduler = BatchScheduler.start(fakes.model, settings(1024, 4096, 4, 4))) {
+            var gate = gate(fakes);
+            var first = scheduler.submit(greedy(6), NOBODY);
+            gate.release(1);
+            while (fakes.steps.size() < 2) Thread.sleep(1);                               // the first step is over, the second waits at the gate
+            var second = scheduler.submit(greedy(prompt(600, 1), 2), NOBODY);
+            gate.release(100);
+            assertEquals("abcdef", await(first).text());
+            assertEquals("bc", await(second).text());
+            assertEquals(List.of(1, 1, 1 + 256, 1 + 256, 1 + 88, 1 + 1), fakes.steps);
+        }
+    }
+
+    @Test void severalShortPromptsAreReadInOneStep() throws Exception {
+        try (var fakes = Fakes.endless(4096); var scheduler = BatchScheduler.start(fakes.model, settings(1024, 4096, 4, 4))) {
+            var gate = gate(fakes);
+            var first = scheduler.submit(greedy(2), NOBODY);
+            while (fakes.steps.isEmpty()) Thread.sleep(1);
+            var others = new ArrayList<Ticket>();
+            for (int token = 1; token <= 3; token++) others.add(scheduler.submit(greedy(prompt(100, token), 1), NOBODY));
+            gate.release(100);
+            await(first);
+            for (var ticket : others) await(ticket);
+            assertEquals(List.of(1, 1 + 256, 44), fakes.steps, "the third prompt begins in what the first two leave");
+        }
+    }
+
+    @Test void requestsStartInTheOrderTheyCameAndTooManyAreRefused() throws Exception {
+        try (var fakes = Fakes.endless(4096); var scheduler = BatchScheduler.start(fakes.model, settings(64, 256, 1, 2))) {
+            var gate = gate(fakes);
+            var order = Collections.synchronizedList(new ArrayList<Integer>());
+            var tickets = new ArrayList<Ticket>();
+            for (int i = 0; i < 3; i++) {
+                int number = i;
+                tickets.add(scheduler.submit(greedy(2), piece -> order.add(number)));
+            }
+            assertThrows(QueueFullException.class, () -> scheduler.submit(greedy(2), NOBODY));
+            gate.release(100);
+            for (var ticket : tickets) await(ticket);
+            assertEquals(List.of(0, 0, 1, 1, 2, 2), order);
+            await(scheduler.submit(greedy(2), NOBODY));
+        }
+    }
+
+    @Test void aPromptThatCanNeverFitIsRefusedAtOnce() {
+        try (var fakes = Fakes.endless(4096); var scheduler = BatchScheduler.start(fakes.model, settings(64, 128, 2, 2))) {
+            var refusal = assertThrows(ContextFullException.class, () -> scheduler.submit(greedy(prompt(64, 1), 2), NOBODY));
+            assertEquals(64, refusal.contextLength());
+            assertThrows(IllegalArgumentException.class, () -> settings(64, 63, 1, 1));
+        }
+    }
+
+    @Test void cancelEndsWhatRunsAndWhatWaits() throws Exception {
+        try (var fakes = Fakes.endless(4096); var scheduler = BatchScheduler.start(fakes.model, settings(64, 256, 1, 2))) {
+            var gate = gate(fakes);
+            var running = scheduler.submit(greedy(50), NOBODY);
+            var waiting = scheduler.submit(greedy(50), NOBODY);
+            while (fakes.steps.isEmpty()) Thread.sleep(1);
+            waiting.cancel();
+            gate.release(1);
+            assertEquals(Finish.CANCELLED, await(waiting).finish());
+            assertFalse(running.result().isDone());
+            running.cancel();
+            running.cancel();
+            gate.release(1);
+            assertEquals(Finish.CANCELLED, await(running).finish());
+            assertEquals("a", await(running).text(), "nothing comes after the cancel");
+        }
+    }
+
+    @Test void aFailedStepFailsItsRequestsAndTheNextOnesRun() throws Exception {
+        try (var fakes = Fakes.endless(4096); var scheduler = BatchScheduler.start(fakes.model, settings(64, 256, 2, 2))) {
+            fakes.beforeStep = step -> { if (step == 1) throw new UnsupportedOperationException("no such kernel"); };
+            assertInstanceOf(UnsupportedOperationException.class, failure(scheduler.submit(greedy(5), NOBODY)));
+            assertEquals("abc", await(scheduler.submit(greedy(3), NOBODY)).text());
+        }
+    }
+
+    @Test void aFailureOfOneRequestLeavesTheOthersAlone() throws Exception {
+        try (var fakes = Fakes.reciting("a", "b", "c", "d", "e").logitsAfter(3, Float.NaN);
+             var scheduler = BatchScheduler.start(fakes.model, settings(64, 256, 4, 4))) {
+            var gate = gate(fakes);
+            var thrown = new IllegalStateException("reader gone");
+            var callback = scheduler.submit(greedy(2), piece -> { throw thrown; });
+            var broken = scheduler.submit(greedy(new int[] {3}, 2), NOBODY);
+            var healthy = scheduler.submit(greedy(new int[] {4}, 2), NOBODY);
+            gate.release(100);
+            assertEquals(thrown, failure(callback));
+            assertInstanceOf(ArithmeticException.class, failure(broken));
+            assertEquals("e", await(healthy).text());
+        }
+    }
+
+    @Test void closeCancelsEverythingAndEndsTheThread() throws Exception {
+        try (var fakes = Fakes.endless(4096)) {
+            var scheduler = BatchScheduler.start(fakes.model, settings(64, 256, 1, 2));
+            var running = scheduler.submit(greedy(1_000_000), NOBODY);
+            var waiting = scheduler.submit(greedy(1_000_000), NOBODY);
+            scheduler.close();
+            assertTrue(running.result().isDone() && waiting.result().isDone());
+            assertEquals(Finish.CANCELLED, await(waiting).finish());
+            assertThrows(IllegalStateException.class, () -> scheduler.submit(greedy(1), NOBODY));
+            scheduler.close();
+        }
+    }
+
+    @Test void closeMayBeCalledFromACallback() throws Exception {
+        try (var fakes = Fakes.endless(4096); var scheduler = BatchScheduler.start(fakes.model, settings(64, 256, 1, 2))) {
+            Runnable close = scheduler::close;
+            assertEquals(Finish.CANCELLED, await(scheduler.submit(greedy(50), piece -> close.run())).finish());
+        }
+    }
+
+    @Test void finishedSequencesAreTakenUpAgain() throws Exception {
+        try (var fakes = Fakes.endless(4096); var scheduler = BatchScheduler.start(fakes.model, settings(256, 512, 2, 4))) {
+            assertEquals(0, await(scheduler.submit(greedy(prompt(40, 1), 4), NOBODY)).cachedTokens());
+            assertEquals(0, await(scheduler.submit(greedy(prompt(40, 2), 4), NOBODY)).cachedTokens());
+            var longer = Arrays.copyOf(prompt(40, 1), 50);
+            assertEquals(40, await(scheduler.submit(greedy(longer, 1), NOBODY)).cachedTokens());
+            assertEquals(39, await(scheduler.submit(greedy(prompt(40, 2), 1), NOBODY)).cachedTokens(), "the last token runs for its logits");
+            var unlike = await(scheduler.submit(greedy(new int[] {2, 5, 5, 5}, 1), NOBODY));
+            assertEquals(0, unlike.cachedTokens(), "one token in common is not worth a kept conversation");
+        }
+    }
+
+    @Test void keptSequencesGiveWayLeastRecentlyUsedFirst() throws Exception {
+        try (var fakes = Fakes.endless(4096); var scheduler = BatchScheduler.start(fakes.model, settings(96, 3 * 32, 1, 4))) {
+            for (int token = 1; token <= 3; token++) await(scheduler.submit(greedy(prompt(20, token), 1), NOBODY));
+            await(scheduler.submit(greedy(prompt(20, 4), 1), NOBODY));                           // three pages: the first must go
+            assertEquals(19, await(scheduler.submit(greedy(prompt(20, 2), 1), NOBODY)).cachedTokens());
+            assertEquals(0, await(scheduler.submit(greedy(prompt(20, 1), 1), NOBODY)).cachedTokens());
+        }
+    }
+
+    @Test void whereTheCacheIsFullTheYoungestAnswerEnds() throws Exception {
+        try (var fakes = Fakes.endless(4096); var scheduler = BatchScheduler.start(fakes.model, settings(96, 3 * 32, 2, 2))) {
+            var gate = gate(fakes);
+            var older = scheduler.submit(greedy(prompt(20, 1), 70), NOBODY);
+            var younger = scheduler.submit(greedy(prompt(20, 2), 70), NOBODY);
+            gate.release(1000);
+            var ended = await(younger);
+            assertEquals(Finish.LENGTH, ended.finish());
+            assertEquals(13, ended.tokens().length, "the older takes the third page for its 33rd token, so the younger ends with 20 + 13");
+            assertEquals(70, await(older).tokens().length);
+        }
+    }
+
+    @Test void aRequestThatHasNotWrittenYetWaitsAgainInstead() throws Exception {
+        try (var fakes = Fakes.endless(4096); var scheduler = BatchScheduler.start(fakes.model, settings(640, 20 * 32, 2, 2))) {
+            var gate = gate(fakes);
+            var older = scheduler.submit(greedy(prompt(31, 1), 5), NOBODY);
+            var younger = scheduler.submit(greedy(prompt(19 * 32 - 1, 2), 1), NOBODY);
+            gate.release(1000);
+            assertEquals("bcdef", await(older).text());
+            assertEquals("c", await(younger).text());
+        }
+    }
+
+    @Test void nothingIsLostUnderRandomLoad() throws Exception {
+        var random = new Random(SEED);
+        try (var fakes = Fakes.endless(4096); var scheduler = BatchScheduler.start(fakes.model, settings(160, 400, 5, 1000))) {
+            var tickets = new ArrayList<Ticket>();
+            for (int i = 0; i < 300; i++) {
+                boolean throwing = random.nextInt(10) == 0;
+                tickets.add(scheduler.submit(greedy(prompt(1 + random.nextInt(150), random.nextInt(26)), random.nextInt(40)),
+                    piece -> { if (throwing && piece.tokens() == 3) throw new IllegalStateException("reader gone"); }));
+                if (random.nextInt(4) == 0) tickets.get(random.nextInt(tickets.size())).cancel();
+            }
+            for (var ticket : tickets) {
+                try {
+                    var result = await(ticket);
+                    assertEquals(result.tokens().length, result.text().length(), "seed " + SEED);
+                } catch (ExecutionException e) {
+                    assertEquals("reader gone", e.getCause().getMessage(), "seed " + SEED);
+                }
+            }
+            assertEquals(400 / 32 + 1, scheduler.availablePages(), "every page is free or kept, seed " + SEED);
+        }
+    }
+}

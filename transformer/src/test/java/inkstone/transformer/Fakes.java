@@ -1,0 +1,144 @@
+package inkstone.transformer;
+
+import inkstone.tensor.AttentionShape;
+import inkstone.tensor.Backend;
+import inkstone.tensor.DType;
+import inkstone.tensor.Tensor;
+import inkstone.tensor.reference.ReferenceBackend;
+import inkstone.tokenizer.MarkedText;
+import inkstone.tokenizer.StreamDecoder;
+import inkstone.tokenizer.Tokenizer;
+import inkstone.tokenizer.template.ChatTemplate;
+import java.io.ByteArrayOutputStream;
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Set;
+import java.util.function.IntConsumer;
+
+/** A model that recites: after token t comes t + 1. Token 0 begins, the tokens after it are the pieces given, the last token ends the text. */
+final class Fakes implements AutoCloseable {
+    final Backend backend = new ReferenceBackend();
+    final LanguageModel model;
+    /** Rows of each step so far. */
+    final List<Integer> steps = Collections.synchronizedList(new ArrayList<>());
+    /** Called with the number of each step, before it. */
+    volatile IntConsumer beforeStep = step -> { };
+
+    private Fakes(int contextLength, byte[][] pieces) {
+        var recital = new Recital(pieces.length + 2, contextLength);
+        model = new LanguageModel("fake", recital, new Pieces(pieces), ChatTemplate.PLAIN, false, backend, "F32", 0, 0, () -> { });
+    }
+
+    static Fakes reciting(String... pieces) { return reciting(4096, pieces); }
+
+    static Fakes reciting(int contextLength, String... pieces) {
+        var bytes = new byte[pieces.length][];
+        for (int i = 0; i < pieces.length; i++) bytes[i] = pieces[i].getBytes(StandardCharsets.UTF_8);
+        return new Fakes(contextLength, bytes);
+    }
+
+    static Fakes recitingBytes(byte[]... pieces) { return new Fakes(4096, pieces); }
+
+    /** Recites a to z, again and again, without end. */
+    static Fakes endless(int contextLength) {
+        var fakes = reciting(contextLength, "abcdefghijklmnopqrstuvwxyz".split(""));
+        ((Recital) fakes.model.model()).wrap();
+        return fakes;
+    }
+
+    /** The logits after {@code token} become these for the tokens from 0 on. */
+    Fakes logitsAfter(int token, float... logits) {
+        ((Recital) model.model()).set(token, logits);
+        return this;
+    }
+
+    Session session(int contextLength) { return Session.open(model, contextLength, DType.F32); }
+
+    static GenerationRequest greedy(int maxTokens, String... stop) { return greedy(new int[] {0}, maxTokens, stop); }
+
+    static GenerationRequest greedy(int[] prompt, int maxTokens, String... stop) {
+        return new GenerationRequest(prompt, SamplerSettings.GREEDY, maxTokens, List.of(stop));
+    }
+
+    @Override public void close() {
+        model.close();
+        backend.close();
+    }
+
+    private final class Recital implements CausalModel {
+        private final int vocabulary, contextLength;
+        private final Tensor next;
+
+        Recital(int vocabulary, int contextLength) {
+            this.vocabulary = vocabulary;
+            this.contextLength = contextLength;
+            this.next = Tensor.of(DType.F32, Arena.ofAuto().allocate(4L * vocabulary * vocabulary, 64), vocabulary, vocabulary);
+            for (int token = 0; token < vocabulary; token++) follow(token, Math.min(token + 1, vocabulary - 1), 10);
+        }
+
+        private void follow(int token, int following, float logit) { next.data().setAtIndex(ValueLayout.JAVA_FLOAT, (long) token * vocabulary + following, logit); }
+
+        void set(int token, float... logits) { for (int i = 0; i < logits.length; i++) follow(token, i, logits[i]); }
+
+        void wrap() {
+            follow(vocabulary - 2, vocabulary - 1, 0);
+            follow(vocabulary - 2, 1, 10);
+        }
+
+        @Override public Tensor forward(Tensor tokens, Context context) {
+            int step = steps.size();
+            steps.add(tokens.shape().dim(0));
+            beforeStep.accept(step);
+            return tokens.embedding(next);
+        }
+
+        @Override public Tensor logits(Tensor hidden) { return hidden; }
+
+        @Override public ModelConfig config() { return new Config(vocabulary, contextLength); }
+    }
+
+    private record Config(int vocabularySize, int contextLength) implements ModelConfig {
+        @Override public String architecture() { return "fake"; }
+        @Override public int dim() { return vocabularySize; }
+        @Override public int layers() { return 1; }
+        @Override public AttentionShape attention() { return new AttentionShape(1, 1, 1, 1); }
+    }
+
+    private record Pieces(byte[][] pieces) implements Tokenizer {
+        @Override public StreamDecoder streamDecoder() {
+            return new StreamDecoder() {
+                private final ByteArrayOutputStream held = new ByteArrayOutputStream();
+
+                @Override public String next(int token) {
+                    if (!isControl(token)) held.writeBytes(pieces[token - 1]);
+                    var text = held.toString(StandardCharsets.UTF_8);
+                    return text.endsWith("\uFFFD") ? "" : flush();
+                }
+
+                @Override public String flush() {
+                    var text = held.toString(StandardCharsets.UTF_8);
+                    held.reset();
+                    return text;
+                }
+            };
+        }
+
+        @Override public boolean isControl(int token) { return token == bos() || token == eos(); }
+        @Override public int vocabularySize() { return pieces.length + 2; }
+        @Override public int bos() { return 0; }
+        @Override public int eos() { return pieces.length + 1; }
+        @Override public Set<Integer> endOfGeneration() { return Set.of(eos()); }
+        @Override public boolean addsBos() { return true; }
+        @Override public boolean addsEos() { return false; }
+        @Override public void close() { }
+        @Override public int[] encode(MarkedText text) { throw new UnsupportedOperationException("a fake tokenizer only decodes"); }
+        @Override public int[] encodePrompt(MarkedText text) { throw new UnsupportedOperationException("a fake tokenizer only decodes"); }
+        @Override public String decode(int... tokens) { throw new UnsupportedOperationException("a fake tokenizer decodes streams"); }
+        @Override public String piece(int token) { throw new UnsupportedOperationException("a fake tokenizer only decodes"); }
+        @Override public int id(String piece) { throw new UnsupportedOperationException("a fake tokenizer only decodes"); }
+    }
+}
