@@ -1,0 +1,187 @@
+// <ink-app>: the shell. Sidebar, transcript and composer, settings; on smaller windows the list opens as a drawer and the settings as a sheet.
+
+import { html, nothing } from "lit";
+import { setKey } from "./api.js";
+import { titleOf } from "./conversation.js";
+import { SessionElement } from "./element.js";
+import { backend, bytes, gigabytes } from "./format.js";
+import { icon } from "./icon.js";
+import { Keys } from "./keys.js";
+import { exportChat, Library } from "./library.js";
+import { Session } from "./session.js";
+import "./chats.js";
+import "./composer.js";
+import "./panel.js";
+import "./toast.js";
+import "./transcript.js";
+
+const LOOK_EVERY = 15_000;                         // milliseconds between looks at the server while the page is visible
+const withSidebar = matchMedia("(width >= 60rem)");
+const withPanel = matchMedia("(width >= 72rem)");
+
+class App extends SessionElement {
+  static properties = { problem: { state: true } };
+
+  constructor() {
+    super();
+    this.problem = "";
+    this.session = new Session(new Library());
+    this.session.open(location.hash.slice(1));
+    for (const query of [withSidebar, withPanel]) query.addEventListener("change", () => this.requestUpdate());
+    this.session.addEventListener("announce", event => { this.querySelector("[data-announce]").textContent = event.detail; });
+    this.session.addEventListener("writing", () => history.replaceState(null, "", `#${this.session.chat.id}`));
+    addEventListener("hashchange", () => this.#opened());
+    addEventListener("storage", event => this.session.reload(event.key));
+    // A reload breaks streams before "pagehide"; phones know only "pagehide".
+    for (const event of ["beforeunload", "pagehide"]) addEventListener(event, () => this.session.leave());
+    this.addEventListener("new-chat", () => this.newChat());
+    this.addEventListener("toast", event => this.querySelector("ink-toast").show(event.detail));
+    this.addEventListener("problem", event => { this.problem = event.detail; });
+    document.querySelector(".skip").addEventListener("click", event => { event.preventDefault(); this.querySelector("main").focus(); });   // the # is a chat's
+    this.session.refresh();
+    setInterval(() => { if (!document.hidden) this.session.refresh(); }, LOOK_EVERY);
+    new Keys(this);
+  }
+
+  firstUpdated() {
+    if (withSidebar.matches) this.querySelector("ink-composer").focus();   // on a phone the keyboard would cover the page
+  }
+
+  // What keys and events do; each returns true where it did something.
+
+  newChat() {
+    history.pushState(null, "", location.pathname);
+    this.#opened();
+    this.querySelector("ink-composer").focus();
+    return true;
+  }
+
+  /** Stops what is being written; else leaves the field. Open dialogs and menus close by themselves. */
+  escape(field) {
+    if (document.querySelector("dialog:modal, :popover-open")) return false;
+    if (this.session.writing) this.session.stop();
+    else field?.blur();
+    return true;
+  }
+
+  undo() {
+    return this.querySelector("ink-toast").undo();
+  }
+
+  step(by) {
+    this.querySelector("ink-transcript").step(by);
+    return true;
+  }
+
+  showKeys() {
+    this.querySelector("ink-keys").show();
+    return true;
+  }
+
+  #opened() {
+    this.problem = "";
+    for (const dialog of this.querySelectorAll("dialog[open]")) dialog.close();
+    this.session.open(location.hash.slice(1));
+  }
+
+  render() {
+    const { session } = this, title = titleOf(session.chat);
+    document.title = `${title} · Inkstone`;
+    const themeButton = html`<button class="btn ghost icon-only" type="button" data-theme-toggle aria-label="Switch between light and dark">${icon("theme")}</button>`;
+    return html`
+      <header class="side">
+        <div class="side-top">
+          <a class="brand" href="/"><svg viewBox="0 0 28 28" aria-hidden="true"><use href="#mark"></use></svg>Inkstone</a>${themeButton}
+        </div>
+        <nav class="nav" aria-label="Main"><ul><li><a href="#${session.chat.id}" aria-current="page"><span class="seal">${icon("chat")}</span>Chat</a></li></ul></nav>
+        ${withSidebar.matches ? html`<nav class="side-list" aria-label="Conversations"><ink-chats .session=${session}></ink-chats></nav>` : nothing}
+        ${this.#machine()}
+      </header>
+      <main class="main" id="main" tabindex="-1">
+        <div class="chat">
+          <div class="col">
+            <header class="bar"><h1>${title}</h1><div class="end">${this.#model()}
+              ${withPanel.matches || !withSidebar.matches ? nothing : this.#opener("sheet", "settings", "Settings for this chat")}
+              <span class="phone-only">${themeButton}</span></div></header>
+            <ink-transcript .session=${session}></ink-transcript>
+            <div class="sr" role="status" data-announce></div>
+            <div class="dock"><div>${this.#notes()}<ink-composer .session=${session}></ink-composer>
+              <p class="fine">Answers can be wrong. <button class="plain" type="button" @click=${() => this.showKeys()}>Keys</button> <kbd>?</kbd></p></div></div>
+          </div>
+          ${withPanel.matches ? html`<aside class="panel" aria-label="Settings for this chat">
+            <h2>This chat</h2><ink-panel .session=${session}></ink-panel></aside>` : nothing}
+        </div>
+      </main>
+      ${withSidebar.matches ? nothing : this.#bottom()}
+      ${withSidebar.matches ? nothing : html`<dialog class="drawer" id="drawer" aria-label="Conversations" closedby="any">
+        <div class="window-head"><h2>Chats</h2>${this.#closer()}</div><ink-chats .session=${session}></ink-chats>${this.#machine()}</dialog>`}
+      ${withPanel.matches ? nothing : html`<dialog class="sheet" id="sheet" aria-label="Settings for this chat" closedby="any">
+        <div class="window-head"><h2>This chat</h2>${this.#closer()}</div><ink-panel .session=${session}></ink-panel></dialog>`}
+      <ink-keys></ink-keys>
+      <ink-toast></ink-toast>`;
+  }
+
+  #opener(id, symbol, label) {
+    return html`<button class="btn ghost icon-only" type="button" aria-label=${label} aria-haspopup="dialog" @click=${() => this.#show(id)}>${icon(symbol)}</button>`;
+  }
+
+  #closer() {
+    return html`<button class="btn" type="button" @click=${event => event.currentTarget.closest("dialog").close()}>Close</button>`;
+  }
+
+  #show(id) {
+    this.querySelector(`#${id}`).showModal();
+  }
+
+  /* On the phone the thumb reaches the bottom: the list, a new chat, the settings. */
+  #bottom() {
+    return html`<nav class="bottom" aria-label="Chat">
+      <button type="button" aria-haspopup="dialog" @click=${() => this.#show("drawer")}><span class="seal">${icon("chat")}</span>Chats</button>
+      <button type="button" @click=${() => this.newChat()}>${icon("plus")}New chat</button>
+      <button type="button" aria-haspopup="dialog" @click=${() => this.#show("sheet")}>${icon("settings")}Settings</button>
+    </nav>`;
+  }
+
+  #model() {
+    const model = this.session.studio?.model;
+    return model ? html`<div class="model"><span>${model.id}</span><span class="chip">${model.format}, ${bytes(model.bytes)}</span></div>` : nothing;
+  }
+
+  #machine() {
+    const { machine } = this.session.studio ?? {};
+    if (!machine) return nothing;
+    const used = `${gigabytes(machine.memoryUsed)} of ${gigabytes(machine.memoryTotal)} GB`;
+    return html`<div class="machine"><div><strong>This machine</strong><span>${used}</span></div>
+      <meter min="0" max=${machine.memoryTotal} high=${0.9 * machine.memoryTotal} optimum="0" value=${machine.memoryUsed} aria-label="Memory in use: ${used}"></meter>
+      <div><span>${backend(machine.backend)}, ${machine.threads} ${machine.threads === 1 ? "thread" : "threads"}</span>
+        <span>${this.session.gone ? "not answering" : "offline"}</span></div></div>`;
+  }
+
+  /* What stands in the way of the next question. */
+  #notes() {
+    const { session } = this;
+    const note = (kind, text, action, run) => html`<div class="note ${kind}" role="alert">${icon("warn")}<p>${text}</p>
+      <div class="btns"><button class="btn" type="button" @click=${run}>${action}</button></div></div>`;
+    if (session.locked) return this.#lock();
+    if (session.gone) return note("bad", "The server on this machine does not answer.", "Try again", () => session.refresh());
+    if (session.unsaved) {
+      return note("warn", "This browser has no room left, so this chat is kept only while the page is open.", "Export this chat", () => exportChat(session.chat));
+    }
+    if (this.problem) return note("bad", this.problem, "Dismiss", () => { this.problem = ""; });
+    return nothing;
+  }
+
+  #lock() {
+    const unlock = event => {
+      event.preventDefault();
+      setKey(event.target.elements.key.value.trim());
+      this.session.refresh();
+    };
+    return html`<form class="note" @submit=${unlock}>${icon("lock")}
+      <p><label for="server-key">This server opens with the key that it was started with.</label></p>
+      <div class="btns"><input class="input" id="server-key" name="key" type="password" autocomplete="off">
+        <button class="btn primary" type="submit">Open</button></div></form>`;
+  }
+}
+
+customElements.define("ink-app", App);

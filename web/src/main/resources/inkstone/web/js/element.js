@@ -1,0 +1,29 @@
+import { LitElement } from "lit";
+
+/** A component in the light DOM, so that one style sheet and one accessibility tree hold everything. */
+export class InkElement extends LitElement {
+  createRenderRoot() {
+    return this;
+  }
+
+  /** Tells the shell about something that only it can do: show a toast, open a new chat. */
+  emit(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true }));
+  }
+}
+
+/** A component that shows something of the session and is drawn anew when that changes. */
+export class SessionElement extends InkElement {
+  static properties = { session: { attribute: false } };
+  #changed = () => this.requestUpdate();
+
+  connectedCallback() {
+    super.connectedCallback();
+    this.session.addEventListener("change", this.#changed);
+  }
+
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    this.session.removeEventListener("change", this.#changed);
+  }
+}
