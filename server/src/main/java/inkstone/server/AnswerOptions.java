@@ -1,0 +1,89 @@
+package inkstone.server;
+
+import inkstone.transformer.GenerationRequest;
+import inkstone.transformer.SamplerSettings;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ThreadLocalRandom;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * What chats and completions ask for alike: how tokens are drawn, when to stop, how many answers, and in which form they come.
+ *
+ * @param choices      answers to each prompt; the seed grows by one from answer to answer
+ * @param includeUsage whether a stream ends with a chunk of token counts
+ */
+record AnswerOptions(SamplerSettings sampling, int maxTokens, List<String> stop, int choices, boolean stream, boolean includeUsage) {
+    /** Tokens an answer may have where the client does not say. */
+    static final int DEFAULT_MAX_TOKENS = 1_024;
+
+    static AnswerOptions of(Fields fields, Limits limits) {
+        refuseWhatWouldMislead(fields);
+        var streaming = fields.object("stream_options");
+        return new AnswerOptions(sampling(fields), maxTokens(fields), stop(fields, limits), (int) fields.integer("n", 1, limits.choices(), 1),
+            fields.bool("stream", false), streaming != null && streaming.bool("include_usage", false));
+    }
+
+    private static SamplerSettings sampling(Fields fields) {
+        var usual = SamplerSettings.DEFAULT;
+        try {
+            return new SamplerSettings(
+                fields.number("temperature", 0, 100, usual.temperature()),
+                (int) fields.integer("top_k", 0, Integer.MAX_VALUE, usual.topK()),
+                fields.number("top_p", 0, 1, usual.topP()),
+                fields.number("min_p", 0, 1, usual.minP()),
+                fields.number("repeat_penalty", 0, 100, usual.repetitionPenalty()),
+                fields.number("presence_penalty", -100, 100, usual.presencePenalty()),
+                fields.number("frequency_penalty", -100, 100, usual.frequencyPenalty()),
+                (int) fields.integer("repeat_last_n", 0, Integer.MAX_VALUE, usual.penaltyWindow()),
+                fields.integer("seed", Long.MIN_VALUE, Long.MAX_VALUE, ThreadLocalRandom.current().nextLong()));
+        } catch (IllegalArgumentException problem) {
+            throw ApiException.invalid(null, problem.getMessage());
+        }
+    }
+
+    private static int maxTokens(Fields fields) {
+        var name = fields.has("max_completion_tokens") ? "max_completion_tokens" : "max_tokens";
+        return (int) fields.integer(name, 1, Integer.MAX_VALUE, DEFAULT_MAX_TOKENS);
+    }
+
+    private static List<String> stop(Fields fields, Limits limits) {
+        if (!fields.has("stop")) return List.of();
+        List<JsonNode> given = fields.get("stop").isString() ? List.of(fields.get("stop")) : fields.array("stop", limits.stops());
+        var stop = new ArrayList<String>();
+        for (var element : given) {
+            var text = Fields.text(element, "stop");
+            if (text.isEmpty() || text.length() > limits.stopLength()) {
+                throw ApiException.invalid("stop", "a stop text must have 1 to %d characters, got %d".formatted(limits.stopLength(), text.length()));
+            }
+            stop.add(text);
+        }
+        return stop;
+    }
+
+    /** Fields that change what an answer means. Whoever sends one and gets an ordinary answer would take it for something it is not. */
+    private static void refuseWhatWouldMislead(Fields fields) {
+        refuse(fields, "logprobs", value -> !value.isBoolean() || value.booleanValue(), "log probabilities are not given out; leave logprobs away");
+        refuse(fields, "top_logprobs", value -> !value.isInt() || value.intValue() != 0, "log probabilities are not given out; leave top_logprobs away");
+        refuse(fields, "logit_bias", value -> !value.isObject() || !value.isEmpty(), "logit_bias is not supported; leave it away");
+        refuse(fields, "best_of", value -> !value.isInt() || value.intValue() != 1, "best_of is not supported; ask for n answers and choose");
+        refuse(fields, "response_format", value -> !value.isObject() || !value.path("type").asString("").equals("text"),
+            "response_format can only be {\"type\":\"text\"}: answers are not bound to a schema here");
+        refuse(fields, "grammar", value -> true, "grammar is not supported: answers are not bound to a grammar here");
+        refuse(fields, "json_schema", value -> true, "json_schema is not supported: answers are not bound to a schema here");
+        refuse(fields, "chat_template", value -> true, "the chat template comes from the model; leave chat_template away");
+    }
+
+    static void refuse(Fields fields, String name, java.util.function.Predicate<JsonNode> misleading, String message) {
+        if (fields.has(name) && misleading.test(fields.get(name))) throw ApiException.unsupported(name, message);
+    }
+
+    /** One request for each answer to this prompt. */
+    List<GenerationRequest> requests(int[] prompt) {
+        var requests = new ArrayList<GenerationRequest>(choices);
+        for (int choice = 0; choice < choices; choice++) {
+            requests.add(new GenerationRequest(prompt, sampling.withSeed(sampling.seed() + choice), maxTokens, stop));
+        }
+        return requests;
+    }
+}

@@ -1,0 +1,33 @@
+package inkstone.server;
+
+import java.time.Duration;
+
+/**
+ * What one client may ask of the server. Beyond a limit a request gets a clear error, never a slow death.
+ *
+ * @param bodyBytes       bytes of a request's body
+ * @param messages        messages of a conversation
+ * @param tools           tool definitions
+ * @param prompts         prompts of one completion request
+ * @param choices         answers to one prompt ({@code n})
+ * @param stops           stop texts
+ * @param stopLength      characters of a stop text
+ * @param queue           requests that may wait for the model before others get 429
+ * @param unreadPieces    pieces of an answer that may wait for a slow reader before the answer is cancelled
+ * @param silentReader    how long a connection may take nothing of what is written to it before it is cut
+ * @param farewell        how long running answers may go on after the server was told to stop
+ */
+public record Limits(int bodyBytes, int messages, int tools, int prompts, int choices, int stops, int stopLength, int queue, int unreadPieces,
+                     Duration silentReader, Duration farewell) {
+    public static final Limits DEFAULT = new Limits(1 << 20, 2_000, 128, 16, 4, 16, 256, 64, 4_096, Duration.ofSeconds(30), Duration.ofSeconds(3));
+
+    public Limits withBodyBytes(int value) {
+        return new Limits(value, messages, tools, prompts, choices, stops, stopLength, queue, unreadPieces, silentReader, farewell);
+    }
+    public Limits withUnreadPieces(int value) {
+        return new Limits(bodyBytes, messages, tools, prompts, choices, stops, stopLength, queue, value, silentReader, farewell);
+    }
+    public Limits withTimes(Duration newSilentReader, Duration newFarewell) {
+        return new Limits(bodyBytes, messages, tools, prompts, choices, stops, stopLength, queue, unreadPieces, newSilentReader, newFarewell);
+    }
+}

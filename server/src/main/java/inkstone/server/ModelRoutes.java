@@ -1,0 +1,60 @@
+package inkstone.server;
+
+import inkstone.transformer.SamplerSettings;
+import io.javalin.http.Context;
+import tools.jackson.databind.node.ObjectNode;
+
+/** What the server has and how it is: {@code GET /v1/models}, {@code /v1/models/{id}}, {@code /health} and {@code /api/studio}, which our own page reads. */
+final class ModelRoutes {
+    private final Served served;
+    private final Traffic traffic;
+    private final long started = System.currentTimeMillis() / 1_000;
+
+    ModelRoutes(Served served, Traffic traffic) {
+        this.served = served;
+        this.traffic = traffic;
+    }
+
+    static void requireModel(String name, Served served) {
+        if (!served.answersTo(name)) {
+            throw new ApiException(404, "not_found_error", "model", "model_not_found",
+                "there is no model %s here; the loaded one is %s".formatted(Errors.shown(name), served.model().name()));
+        }
+    }
+
+    void list(Context context) {
+        var list = Json.object().put("object", "list");
+        list.putArray("data").add(model());
+        Json.answer(context, list);
+    }
+
+    void one(Context context) {
+        requireModel(context.pathParam("id"), served);
+        Json.answer(context, model());
+    }
+
+    private ObjectNode model() {
+        return Json.object().put("id", served.model().name()).put("object", "model").put("created", started).put("owned_by", "inkstone");
+    }
+
+    void health(Context context) {
+        boolean stopping = traffic.stopping();
+        Json.answer(context.status(stopping ? 503 : 200), Json.object().put("status", stopping ? "stopping" : "ok"));
+    }
+
+    void studio(Context context) {
+        var model = served.model();
+        var studio = Json.object().put("version", StudioServer.VERSION);
+        studio.putObject("model").put("id", model.name()).put("architecture", model.model().config().architecture()).put("format", model.format())
+            .put("parameters", model.parameters()).put("bytes", model.bytes()).put("contextLength", served.contextLength())
+            .put("chatTemplate", model.hasChatTemplate());
+        studio.putObject("machine").put("backend", model.backend().name()).put("threads", served.threads())
+            .put("memoryTotal", Memory.ofMachine()).put("memoryUsed", Memory.resident());
+        studio.putObject("kvCache").put("dtype", served.kvMemory().dtype()).put("tokens", served.kvMemory().tokens()).put("bytes", served.kvMemory().bytes());
+        var usual = SamplerSettings.DEFAULT;
+        studio.putObject("defaults").put("temperature", usual.temperature()).put("top_k", usual.topK()).put("top_p", usual.topP()).put("min_p", usual.minP())
+            .put("repeat_penalty", usual.repetitionPenalty()).put("max_tokens", AnswerOptions.DEFAULT_MAX_TOKENS);
+        studio.putObject("queue").put("active", traffic.active()).put("waiting", traffic.waiting());
+        Json.answer(context, studio);
+    }
+}

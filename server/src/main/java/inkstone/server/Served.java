@@ -1,0 +1,25 @@
+package inkstone.server;
+
+import inkstone.transformer.LanguageModel;
+import inkstone.transformer.Scheduler;
+
+/**
+ * The model that answers, and the scheduler that runs it. Whoever made them closes them, after the server.
+ *
+ * @param contextLength tokens that a prompt and its answer may have together here, at most what the model was made for
+ * @param threads       threads the backend computes with
+ */
+public record Served(LanguageModel model, Scheduler scheduler, int contextLength, KvMemory kvMemory, int threads) {
+    /**
+     * The memory for keys and values.
+     *
+     * @param dtype  "f16" or "f32"
+     * @param tokens that it holds, of all conversations together
+     */
+    public record KvMemory(String dtype, int tokens, long bytes) {}
+
+    /** Clients that must name a model and do not care which may say this. */
+    static final String ANY_MODEL = "default";
+
+    boolean answersTo(String name) { return name.equals(ANY_MODEL) || name.equals(model.name()); }
+}

@@ -1,0 +1,67 @@
+package inkstone.server.cli;
+
+import inkstone.tensor.DType;
+import inkstone.transformer.Converter;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+@Command(name = "convert", description = "Writes a model as a GGUF file in another weight format.",
+    mixinStandardHelpOptions = true, usageHelpAutoWidth = true)
+final class ConvertCommand implements Callable<Integer> {
+    private static final int BAR_WIDTH = 32;
+
+    /** As people and GGUF write them. */
+    enum Type {
+        f32(DType.F32), f16(DType.F16), bf16(DType.BF16), q8_0(DType.Q8_0), q4_0(DType.Q4_0);
+
+        private final DType dtype;
+
+        Type(DType dtype) { this.dtype = dtype; }
+    }
+
+    @Spec private CommandSpec command;
+
+    @Parameters(paramLabel = "IN", description = "A folder with safetensors, config.json and tokenizer.json, or a .gguf file.")
+    private Path source;
+
+    @Parameters(paramLabel = "OUT", description = "The .gguf file to write.")
+    private Path target;
+
+    @Option(names = "--type", paramLabel = "TYPE", required = true,
+        description = "Format of the matrices: ${COMPLETION-CANDIDATES}. Vectors become f32, rows that a format's blocks do not divide f16.")
+    private Type type;
+
+    @Override public Integer call() throws IOException {
+        Inkstone.requireFolder(target);
+        if (Files.isRegularFile(target)) throw new FileAlreadyExistsException(target.toString());
+        boolean terminal = System.console() != null && System.console().isTerminal();
+        PrintWriter err = command.commandLine().getErr();
+        var summary = Converter.convert(source, target, type.dtype, (name, index, count) -> {
+            if (terminal) err.print("\r\033[K" + bar(index, count) + " " + name);
+            err.flush();
+        });
+        if (terminal) err.print("\r\033[K");
+        err.flush();
+        var formats = summary.formats().entrySet().stream().map(format -> format.getValue() + " " + format.getKey()).collect(Collectors.joining(", "));
+        command.commandLine().getOut().printf(Locale.ROOT, "%s: %d tensors (%s), %,.1f million weights, %,.1f MiB from %,.1f MiB%n",
+            target, summary.tensors(), formats, summary.parameters() / 1e6, summary.bytesWritten() / 1048576.0, summary.bytesRead() / 1048576.0);
+        if (!summary.keptF16().isEmpty()) err.printf("%d matrices stayed f16, because their rows are not whole blocks of %s%n", summary.keptF16().size(), type);
+        return 0;
+    }
+
+    private static String bar(int done, int all) {
+        int filled = all == 0 ? BAR_WIDTH : BAR_WIDTH * done / all;
+        return "[" + "#".repeat(filled) + " ".repeat(BAR_WIDTH - filled) + "] %3d%%".formatted(all == 0 ? 100 : 100 * done / all);
+    }
+}

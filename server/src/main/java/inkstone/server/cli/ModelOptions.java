@@ -1,0 +1,110 @@
+package inkstone.server.cli;
+
+import inkstone.tensor.Backend;
+import inkstone.tensor.DType;
+import inkstone.tensor.cpu.CpuBackend;
+import inkstone.tensor.reference.ReferenceBackend;
+import inkstone.transformer.LanguageModel;
+import inkstone.transformer.Models;
+import java.io.IOException;
+import java.nio.file.Path;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** The options of every command that runs a model. */
+final class ModelOptions {
+    /** Tokens of context where nobody says: what most chats fit in, small enough for any machine's memory. */
+    private static final int USUAL_CONTEXT = 4_096;
+
+    enum Device { auto, cpu, reference, cuda }
+
+    enum CacheType {
+        f16(DType.F16), f32(DType.F32);
+
+        private final DType dtype;
+
+        CacheType(DType dtype) { this.dtype = dtype; }
+    }
+
+    @Spec(Spec.Target.MIXEE) private CommandSpec command;
+
+    @Option(names = {"-m", "--model"}, paramLabel = "MODEL",
+        description = "A .gguf file, or a folder with safetensors, config.json and tokenizer.json.")
+    private Path path;
+
+    @Option(names = "--device", paramLabel = "DEVICE", defaultValue = "auto",
+        description = "What computes: ${COMPLETION-CANDIDATES}. reference is plain loops, for comparison. Default: ${DEFAULT-VALUE}.")
+    private Device device;
+
+    @Option(names = {"-t", "--threads"}, paramLabel = "N", description = "Threads that compute. Default: one for each core.")
+    private Integer threads;
+
+    @Option(names = "--context", paramLabel = "N",
+        description = "Tokens that a prompt and its answer may have together. Default: what the model was made for, at most " + USUAL_CONTEXT + ".")
+    private Integer context;
+
+    @Option(names = "--kv", paramLabel = "TYPE", defaultValue = "f16",
+        description = "Format of the cache for keys and values: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
+    private CacheType cacheType;
+
+    Path path() {
+        if (path == null) throw wrong("no model: give one with -m MODEL, a .gguf file or a folder with safetensors, config.json and tokenizer.json");
+        return path;
+    }
+
+    ParameterException wrong(String message) { return new ParameterException(command.commandLine(), message); }
+
+    /** @param loadNanos nanoseconds from the start of opening to a model that is ready */
+    record Opened(Backend backend, LanguageModel model, int threads, int contextLength, DType cacheType, long loadNanos) implements AutoCloseable {
+        @Override public void close() {
+            model.close();
+            backend.close();
+        }
+    }
+
+    Opened open() throws IOException {
+        var file = path();
+        long start = System.nanoTime();
+        var backend = backend();
+        try {
+            var model = Models.open(file, backend);
+            int threadCount = backend instanceof CpuBackend cpu ? cpu.threads() : 1;
+            return new Opened(backend, model, threadCount, contextLength(model), cacheType.dtype, System.nanoTime() - start);
+        } catch (IOException | RuntimeException problem) {
+            backend.close();
+            throw problem;
+        }
+    }
+
+    private int contextLength(LanguageModel model) {
+        int most = model.model().config().contextLength();
+        if (context == null) return Math.min(most, USUAL_CONTEXT);
+        if (context < 2 || context > most) {
+            model.close();
+            throw wrong("--context must be 2 to %d, which %s was made for, got %d".formatted(most, model.name(), context));
+        }
+        return context;
+    }
+
+    private Backend backend() {
+        if (threads != null && (threads < 1 || threads > 1_024)) throw wrong("--threads must be 1 to 1024, got " + threads);
+        boolean vectors = Jvm.hasVectors();
+        return switch (device) {
+            case cuda -> throw wrong("this build has no CUDA backend; use --device cpu");
+            case reference -> new ReferenceBackend();
+            case cpu -> cpu();
+            case auto -> {
+                if (vectors) yield cpu();
+                command.commandLine().getErr().println("inkstone: warning: " + Jvm.NO_VECTORS + "; falling back to --device reference, which is very slow");
+                yield new ReferenceBackend();
+            }
+        };
+    }
+
+    private Backend cpu() {
+        if (Jvm.isSlow()) command.commandLine().getErr().println("inkstone: warning: " + Jvm.SLOW);
+        return threads == null ? new CpuBackend() : new CpuBackend(threads);
+    }
+}

@@ -1,0 +1,81 @@
+package inkstone.server.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Exit codes and the one line that failures get. */
+class InkstoneTest {
+    @TempDir private Path folder;
+
+    private record Ended(int code, String out, String err) {}
+
+    private static Ended run(String... arguments) {
+        var out = new StringWriter();
+        var err = new StringWriter();
+        int code = Inkstone.run(new PrintWriter(out, true), new PrintWriter(err, true), arguments);
+        return new Ended(code, out.toString(), err.toString());
+    }
+
+    private static void assertOneLine(int code, String part, Ended ended) {
+        assertEquals(code, ended.code, ended.err);
+        assertEquals(1, ended.err.lines().count(), ended.err);
+        assertTrue(ended.err.startsWith("inkstone: ") && ended.err.contains(part), ended.err);
+    }
+
+    @Test void withoutACommandItServesAndSaysThatAModelIsNeeded() {
+        assertOneLine(2, "-m MODEL", run());
+        assertOneLine(2, "-m MODEL", run("--port", "0"));
+        assertOneLine(2, "-m MODEL", run("--debug", "serve"));
+    }
+
+    @ParameterizedTest @ValueSource(strings = {"", "serve", "chat", "tokenize", "logits", "bench", "convert"})
+    void everyCommandHasHelp(String command) {
+        var ended = command.isEmpty() ? run("--help") : run(command, "--help");
+        assertEquals(0, ended.code, ended.err);
+        assertTrue(ended.out.startsWith("Usage: inkstone" + (command.isEmpty() ? "" : " " + command)), ended.out);
+    }
+
+    @Test void wrongUsageIsTwo() {
+        assertOneLine(2, "paint", run("paint"));
+        assertOneLine(2, "--nonsense", run("chat", "--nonsense"));
+        assertOneLine(2, "-m MODEL", run("chat", "-p", "hi"));
+        assertOneLine(2, "not an int", run("chat", "-n", "many"));
+        assertOneLine(2, "top_p", run("chat", "-m", "x.gguf", "--top-p", "7"));
+        assertOneLine(2, "--system", run("chat", "-m", "x.gguf", "--raw", "--system", "be kind"));
+        assertOneLine(2, "CUDA", run("chat", "-m", "x.gguf", "--device", "cuda"));
+        assertOneLine(2, "--threads", run("chat", "-m", "x.gguf", "--threads", "0"));
+        assertOneLine(2, "tokens", run("logits", "-m", "x.gguf", "-o", "y"));
+        assertOneLine(2, "--api-key", run("serve", "-m", "x.gguf", "--host", "0.0.0.0"));
+        assertOneLine(2, "no.such.host.invalid", run("serve", "-m", "x.gguf", "--host", "no.such.host.invalid"));
+        assertOneLine(2, "port", run("serve", "-m", "x.gguf", "--port", "70000"));
+        assertOneLine(2, "-n", run("bench", "-m", "x.gguf", "-n", "1"));
+    }
+
+    @Test void failuresAreOneAndOneLine() throws Exception {
+        var text = Files.writeString(folder.resolve("text.gguf"), "not a model");
+        assertOneLine(1, "does not exist", run("chat", "-m", folder.resolve("nothing.gguf").toString(), "-p", "hi"));
+        assertOneLine(1, "not a GGUF file", run("chat", "-m", text.toString(), "-p", "hi"));
+        assertOneLine(1, "not a GGUF file", run("tokenize", "-m", text.toString(), "-p", "hi"));
+        assertOneLine(1, "config.json", run("serve", "-m", folder.toString()));
+        assertOneLine(1, "nowhere does not exist", run("logits", "-m", "x.gguf", "-p", "hi", "-o", folder.resolve("nowhere/logits.f32").toString()));
+        assertOneLine(1, "nowhere does not exist", run("convert", "x.gguf", folder.resolve("nowhere/y.gguf").toString(), "--type", "f16"));
+        assertEquals("x does not exist", Inkstone.told(new NoSuchFileException("x")));
+    }
+
+    @Test void aStackTraceComesOnlyWhenAskedFor() throws Exception {
+        var text = Files.writeString(folder.resolve("text.gguf"), "not a model");
+        assertFalse(run("chat", "-m", text.toString(), "-p", "hi").err.contains("\tat "));
+        assertTrue(run("chat", "-m", text.toString(), "-p", "hi", "--debug").err.contains("\tat "));
+    }
+}
