@@ -18,21 +18,58 @@ public interface Kernels {
     /** y = x / sqrt(mean(x²) + eps) · weight over the last axis (Zhang & Sennrich 2019, arXiv:1910.07467). x F32 [.., d], weight F32 [d]. */
     void rmsNorm(Tensor y, Tensor x, Tensor weight, float eps);
 
+    /**
+     * y = (x - mean(x)) / sqrt(variance(x) + eps) · weight + bias over the last axis (Ba et al. 2016, arXiv:1607.06450). x F32 [.., d], weight F32 [d],
+     * bias F32 [d] or null.
+     */
+    void layerNorm(Tensor y, Tensor x, Tensor weight, Tensor bias, float eps);
+
+    /** y = x · factor, F32, same shapes. */
+    void scale(Tensor y, Tensor x, float factor);
+
+    /** y = cap · tanh(x / cap) (Gemma Team 2024, arXiv:2408.00118). F32, same shapes, cap above 0. */
+    void softCap(Tensor y, Tensor x, float cap);
+
     /** Rotates each head of x F32 [n, heads · headDim] by its row's position I32 [n]; see {@link Rope}. */
     void rope(Tensor y, Tensor x, Tensor positions, Rope rope);
 
     /** y = silu(gate) · up with silu(z) = z / (1 + e⁻ᶻ) (Shazeer 2020, arXiv:2002.05202). F32, same shapes. */
     void swiglu(Tensor y, Tensor gate, Tensor up);
 
+    /** y = gelu(x) with gelu(z) = z / 2 · (1 + tanh(sqrt(2 / pi) · (z + 0.044715 z³))) (Hendrycks & Gimpel 2016, arXiv:1606.08415). F32, same shapes. */
+    void gelu(Tensor y, Tensor x);
+
+    /** y = gelu(gate) · up (Shazeer 2020, arXiv:2002.05202), gelu as above. F32, same shapes. */
+    void geglu(Tensor y, Tensor gate, Tensor up);
+
     /**
-     * Causal attention among the rows of a packed batch: row i attends rows starts[i]..i. y, q F32 [n, heads · headDim],
-     * k, v F32 [n, kvHeads · headDim], starts I32 [n]: the first row of row i's sequence.
+     * y = g / (1 + exp(-alpha · g)) · (u + 1) with g = min(gate, limit), u = up held to [-limit, limit] (OpenAI 2025, gpt-oss model card, arXiv:2508.10925).
+     * F32, same shapes.
+     */
+    void clampedSwiglu(Tensor y, Tensor gate, Tensor up, float alpha, float limit);
+
+    /** The choice of experts for each row; see {@link Routing}. experts I32 [n, used], weights F32 [n, used], scores F32 [n, count], bias F32 [count] or null. */
+    void route(Tensor experts, Tensor weights, Tensor scores, Tensor bias, Routing routing);
+
+    /**
+     * y[i] = W x[i / (m / n)]ᵀ + b with the W and b of expert experts[i]. y F32 [m, out], x F32 [n, in] with n dividing m, weight [count, out, in] any weight
+     * format, bias F32 [count, out] or null, experts I32 of m elements. An expert's weights are read once for all of its rows.
+     */
+    void expertLinear(Tensor y, Tensor x, Tensor weight, Tensor bias, Tensor experts);
+
+    /** y[i] = sum over j of weights[i][j] · x[i · used + j]. y F32 [n, d], x F32 [n · used, d], weights F32 [n, used]. */
+    void weightedSum(Tensor y, Tensor x, Tensor weights);
+
+    /**
+     * Causal attention among the rows of a packed batch: row i attends rows starts[i]..i, or the last of them that the window holds. q F32 [n, heads · headDim],
+     * k F32 [n, kvHeads · headDim], v F32 [n, kvHeads · valueHeadDim], starts I32 [n]: the first row of row i's sequence; y F32 [n, heads · valueHeadDim].
      */
     void attention(Tensor y, Tensor q, Tensor k, Tensor v, Tensor starts, AttentionShape shape);
 
     /**
      * Causal attention over a paged cache (Kwon et al. 2023, arXiv:2309.06180): row i, at positions[i] of sequence sequences[i], attends
-     * cache positions 0..positions[i] of that sequence. y, q F32 [n, heads · headDim]; keys, values F32 or F16 [pages, pageSize, kvHeads · headDim];
+     * cache positions 0..positions[i] of that sequence, or the last of them that the window holds. y and q as above; keys F32 or F16
+     * [pages, pageSize, kvHeads · headDim], values of the same format [pages, pageSize, kvHeads · valueHeadDim];
      * positions, sequences I32 [n]; pageTable I32 [sequences, maxPages]: page of position p is pageTable[s][p / pageSize].
      */
     void pagedAttention(Tensor y, Tensor q, Tensor keys, Tensor values, Tensor positions, Tensor sequences, Tensor pageTable, AttentionShape shape);

@@ -59,6 +59,24 @@ public final class Tensor {
         return this;
     }
 
+    // ---- views -------------------------------------------------------------------------------------------------------------------------------------
+
+    /** The same memory with other dimensions, for example each head as a row of its own. */
+    public Tensor view(int... dims) {
+        var seen = new Shape(dims);
+        require(seen.elements() == shape.elements() && seen.last() % dtype.blockSize == 0, "view: %s cannot be seen as %s", this, seen);
+        return new Tensor(scope, seen, dtype, data);
+    }
+
+    /** The same memory from index {@code from} to {@code to - 1} of the first dimension. */
+    public Tensor rows(int from, int to) {
+        require(0 <= from && from <= to && to <= shape.dim(0) && (shape.rank() > 1 || !dtype.isQuantized()), "rows: %s has no part %d to %d", this, from, to);
+        var dims = dims();
+        dims[0] = to - from;
+        long bytes = shape.dim(0) == 0 ? 0 : dtype.bytes(shape.elements() / shape.dim(0));
+        return new Tensor(scope, new Shape(dims), dtype, data.asSlice(from * bytes, (to - from) * bytes));
+    }
+
     // ---- operations --------------------------------------------------------------------------------------------------------------------------------
 
     /** Rows of a table: this I32 [n], table [vocabulary, dim] -> [n, dim]. */
@@ -99,6 +117,34 @@ public final class Tensor {
         return y;
     }
 
+    /** y = (x - mean(x)) / sqrt(variance(x) + eps) · weight + bias, over the last axis (Ba et al. 2016, arXiv:1607.06450). weight F32 [d], bias F32 [d] or null. */
+    public Tensor layerNorm(Tensor weight, Tensor bias, float eps) {
+        requireFloat("layerNorm");
+        var features = new Shape(shape.last());
+        require(weight.dtype == DType.F32 && weight.shape.equals(features), "layerNorm: x has %d features, weight is %s", shape.last(), weight);
+        require(bias == null || bias.dtype == DType.F32 && bias.shape.equals(features), "layerNorm: x has %d features, bias is %s", shape.last(), bias);
+        Tensor y = like();
+        kernels().layerNorm(y, this, weight, bias, eps);
+        return y;
+    }
+
+    /** this · factor */
+    public Tensor scale(float factor) {
+        requireFloat("scale");
+        Tensor y = like();
+        kernels().scale(y, this, factor);
+        return y;
+    }
+
+    /** cap · tanh(this / cap) (Gemma Team 2024, arXiv:2408.00118). */
+    public Tensor softCap(float cap) {
+        requireFloat("softCap");
+        require(cap > 0 && cap < Float.POSITIVE_INFINITY, "softCap: expected a cap above 0, got %s", cap);
+        Tensor y = like();
+        kernels().softCap(y, this, cap);
+        return y;
+    }
+
     /** Turns each head by its row's position, I32 [n] (Su et al. 2021, arXiv:2104.09864). */
     public Tensor rope(Tensor positions, Rope rope) {
         requireFloat("rope");
@@ -114,20 +160,85 @@ public final class Tensor {
 
     /** silu(this) · up (Shazeer 2020, arXiv:2002.05202). */
     public Tensor swiglu(Tensor up) {
-        requireFloat("swiglu");
-        require(up.dtype == DType.F32 && shape.equals(up.shape), "swiglu: gate %s does not fit up %s", this, up);
+        requireGate("swiglu", up);
         Tensor y = like();
         kernels().swiglu(y, this, up);
+        return y;
+    }
+
+    /** gelu(this), the tanh form; see {@link Kernels#gelu}. */
+    public Tensor gelu() {
+        requireFloat("gelu");
+        Tensor y = like();
+        kernels().gelu(y, this);
+        return y;
+    }
+
+    /** gelu(this) · up (Shazeer 2020, arXiv:2002.05202). */
+    public Tensor geglu(Tensor up) {
+        requireGate("geglu", up);
+        Tensor y = like();
+        kernels().geglu(y, this, up);
+        return y;
+    }
+
+    /** The gate of gpt-oss; see {@link Kernels#clampedSwiglu}. */
+    public Tensor clampedSwiglu(Tensor up, float alpha, float limit) {
+        requireGate("clampedSwiglu", up);
+        require(alpha > 0 && limit > 0, "clampedSwiglu: expected alpha and limit above 0, got %s and %s", alpha, limit);
+        Tensor y = like();
+        kernels().clampedSwiglu(y, this, up, alpha, limit);
+        return y;
+    }
+
+    /** Chooses experts by these scores [n, count]; bias F32 [count], added for the choice alone, or null. See {@link Routing}. */
+    public Routing.Choice route(Tensor bias, Routing routing) {
+        requireFloat("route");
+        require(shape.rank() == 2 && shape.last() >= routing.used(), "route: expected scores of at least %d experts, got %s", routing.used(), shape);
+        require(bias == null || bias.dtype == DType.F32 && bias.shape.equals(new Shape(shape.last())), "route: scores %s do not fit bias %s", shape, bias);
+        int groupSize = shape.last() / routing.groups();
+        require(shape.last() % routing.groups() == 0 && (routing.groups() == 1 || groupSize >= 2 && routing.groupsUsed() * groupSize >= routing.used()),
+            "route: %d experts do not stand in %d groups, %d of which hold %d", shape.last(), routing.groups(), routing.groupsUsed(), routing.used());
+        int n = shape.dim(0);
+        var choice = new Routing.Choice(scope.tensor(DType.I32, n, routing.used()), scope.tensor(DType.F32, n, routing.used()));
+        kernels().route(choice.experts(), choice.weights(), this, bias, routing);
+        return choice;
+    }
+
+    /**
+     * Each row through the expert chosen for it: this F32 [n, in], weight [count, out, in] in any weight format, bias F32 [count, out] or null, experts I32 of
+     * m = n · used elements -> [m, out], row i from row i / used of this. See {@link Kernels#expertLinear}.
+     */
+    public Tensor expertLinear(Tensor weight, Tensor bias, Tensor experts) {
+        requireFloat("expertLinear");
+        require(shape.rank() == 2 && weight.shape.rank() == 3 && shape.last() == weight.shape.last(), "expertLinear: x %s does not fit weight %s", shape, weight.shape);
+        require(weight.dtype != DType.I32, "expertLinear: I32 is no weight format");
+        require(bias == null || bias.dtype == DType.F32 && bias.shape.equals(new Shape(weight.shape.dim(0), weight.shape.dim(1))),
+            "expertLinear: weight %s does not fit bias %s", weight.shape, bias);
+        int n = shape.dim(0), m = Math.toIntExact(experts.shape.elements());
+        require(experts.dtype == DType.I32 && (n == 0 ? m == 0 : m % n == 0), "expertLinear: experts %s are not some for each of %d rows", experts, n);
+        Tensor y = scope.tensor(DType.F32, m, weight.shape.dim(1));
+        kernels().expertLinear(y, this, weight, bias, experts);
+        return y;
+    }
+
+    /** Rows belonging together, added with weights F32 [n, used]: this F32 [n · used, d] -> [n, d]. */
+    public Tensor weightedSum(Tensor weights) {
+        requireFloat("weightedSum");
+        require(shape.rank() == 2 && weights.dtype == DType.F32 && weights.shape.rank() == 2 && shape.dim(0) == weights.shape.elements(),
+            "weightedSum: rows %s do not fit weights %s", shape, weights);
+        Tensor y = scope.tensor(DType.F32, weights.shape.dim(0), shape.last());
+        kernels().weightedSum(y, this, weights);
         return y;
     }
 
     /** Causal attention of these queries among the rows of a packed batch; see {@link Kernels#attention}. */
     public Tensor attention(Tensor k, Tensor v, Tensor starts, AttentionShape heads) {
         requireQueries("attention", heads);
-        require(k.dtype == DType.F32 && k.shape.equals(new Shape(shape.dim(0), heads.keyDim())) && v.dtype == DType.F32 && v.shape.equals(k.shape),
-            "attention: queries %s do not fit keys %s, values %s", this, k, v);
+        require(k.dtype == DType.F32 && k.shape.equals(new Shape(shape.dim(0), heads.keyDim())) && v.dtype == DType.F32
+            && v.shape.equals(new Shape(shape.dim(0), heads.valueDim())), "attention: queries %s do not fit keys %s, values %s", this, k, v);
         requireRowInts("attention", "starts", starts);
-        Tensor y = like();
+        Tensor y = scope.tensor(DType.F32, shape.dim(0), heads.outputDim());
         kernels().attention(y, this, k, v, starts, heads);
         return y;
     }
@@ -135,13 +246,14 @@ public final class Tensor {
     /** Causal attention of these queries over a paged cache; see {@link Kernels#pagedAttention}. */
     public Tensor pagedAttention(Tensor keys, Tensor values, Tensor positions, Tensor sequences, Tensor pageTable, AttentionShape heads) {
         requireQueries("pagedAttention", heads);
-        require(keys.shape.rank() == 3 && keys.shape.last() == heads.keyDim() && values.shape.equals(keys.shape) && values.dtype == keys.dtype,
-            "pagedAttention: cache of keys %s and values %s does not hold %d kvHeads of %d", keys, values, heads.kvHeads(), heads.headDim());
+        require(keys.shape.rank() == 3 && keys.shape.last() == heads.keyDim() && values.dtype == keys.dtype
+            && values.shape.equals(new Shape(keys.shape.dim(0), keys.shape.dim(1), heads.valueDim())),
+            "pagedAttention: cache of keys %s and values %s does not hold %d kvHeads of %d and %d", keys, values, heads.kvHeads(), heads.headDim(), heads.valueHeadDim());
         requireCache("pagedAttention", keys);
         requireRowInts("pagedAttention", "positions", positions);
         requireRowInts("pagedAttention", "sequences", sequences);
         require(pageTable.dtype == DType.I32 && pageTable.shape.rank() == 2, "pagedAttention: expected a page table I32 [sequences, maxPages], got %s", pageTable);
-        Tensor y = like();
+        Tensor y = scope.tensor(DType.F32, shape.dim(0), heads.outputDim());
         kernels().pagedAttention(y, this, keys, values, positions, sequences, pageTable, heads);
         return y;
     }
@@ -175,6 +287,11 @@ public final class Tensor {
         require(scope != null, "%s: an operation starts from data, not from a weight", op);
     }
 
+    private void requireGate(String op, Tensor up) {
+        requireFloat(op);
+        require(up.dtype == DType.F32 && shape.equals(up.shape), "%s: gate %s does not fit up %s", op, this, up);
+    }
+
     private static void requireCache(String op, Tensor cache) {
         require(cache.dtype == DType.F32 || cache.dtype == DType.F16, "%s: expected a cache of F32 or F16, got %s", op, cache);
     }
@@ -182,6 +299,8 @@ public final class Tensor {
     private void requireQueries(String op, AttentionShape heads) {
         requireFloat(op);
         require(shape.rank() == 2 && shape.last() == heads.queryDim(), "%s: queries %s are not %d heads of %d", op, shape, heads.heads(), heads.headDim());
+        var sinks = heads.sinks();
+        require(sinks == null || sinks.dtype == DType.F32 && sinks.shape.equals(new Shape(heads.heads())), "%s: expected sinks F32 [%d], got %s", op, heads.heads(), sinks);
     }
 
     private void requireRowInts(String op, String name, Tensor ints) {

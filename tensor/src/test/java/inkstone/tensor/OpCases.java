@@ -41,6 +41,25 @@ final class OpCases {
             rope(cases, pairs, 7, 3, 64, 32, 1f);
             rope(cases, pairs, 33, 2, 80, 16, 1.19f);              // partial rotary, with YaRN's magnitude
         }
+        for (var format : FORMATS) {
+            for (int n : new int[] {0, 1, 3, 40}) experts(cases, format, n, 5, 2, 64, 96);
+            experts(cases, format, 13, 3, 3, 32, 7);
+        }
+        for (int n : new int[] {1, 33}) {
+            route(cases, n, 1, Routing.softmax(1));
+            route(cases, n, 60, Routing.softmax(4));
+            route(cases, n, 7, new Routing(2, Routing.Scoring.SOFTMAX, false, 1.5f, 1, 1));
+            route(cases, n, 64, new Routing(6, Routing.Scoring.SIGMOID, true, 2.5f, 8, 3));
+        }
+        var heads82 = new AttentionShape(8, 2, 16, 0.25f);
+        for (var special : new AttentionShape[] {heads82.withWindow(6), heads82.withWindow(64), heads82.withSoftCap(2), heads82.withWindow(70).withSoftCap(30),
+            heads82.withValueHeadDim(24), new AttentionShape(4, 1, 40, 0.2f).withValueHeadDim(33).withWindow(1)}) {
+            for (boolean sinks : new boolean[] {false, true}) {
+                attention(cases, special, sinks, 1, 20, 150);
+                paged(cases, DType.F16, special, sinks, 32, new int[][] {{69, 70}, {0, 10}, {30, 163}});
+                paged(cases, DType.F32, special, sinks, 5, new int[][] {{12, 13}, {129, 130}, {3, 4}});
+            }
+        }
         for (int[] heads : new int[][] {{1, 1, 1}, {4, 4, 8}, {6, 2, 5}, {9, 3, 64}, {8, 1, 48}, {2, 2, 172}}) {
             attention(cases, heads, 1);
             attention(cases, heads, 7);
@@ -75,6 +94,13 @@ final class OpCases {
         cases.add(op("add" + shape, x(n, d), x(n, d)).exactly(in -> in.get(0).add(in.get(1))));
         cases.add(op("rmsNorm" + shape, x(n, d), weight(DType.F32, d)).run(in -> in.get(0).rmsNorm(in.get(1), 1e-5f)));
         cases.add(op("swiglu" + shape, x(n, d), x(n, d)).run(in -> in.get(0).swiglu(in.get(1))));
+        cases.add(op("layerNorm" + shape, x(n, d), weight(DType.F32, d), weight(DType.F32, d)).run(in -> in.get(0).layerNorm(in.get(1), in.get(2), 1e-3f)));
+        cases.add(op("gelu" + shape, x(n, d)).run(in -> in.get(0).gelu()));
+        cases.add(op("geglu" + shape, x(n, d), x(n, d)).run(in -> in.get(0).geglu(in.get(1))));
+        cases.add(op("clampedSwiglu" + shape, x(n, d), x(n, d)).run(in -> in.get(0).clampedSwiglu(in.get(1), 1.702f, 0.7f)));
+        cases.add(op("scale" + shape, x(n, d)).exactly(in -> in.get(0).scale(0.3f)));
+        cases.add(op("softCap" + shape, x(n, d)).run(in -> in.get(0).softCap(2)));
+        cases.add(op("softCap 30" + shape, x(n, d)).run(in -> in.get(0).softCap(30)));
         cases.add(op("gatherRows" + shape, x(n, d), ints(chosen)).exactly(in -> in.get(0).gatherRows(in.get(1))));
         for (var cache : new DType[] {DType.F32, DType.F16}) {
             cases.add(op("scatterRows " + cache + shape, x(n, d), weight(cache, n, 2, d), ints(targets)).exactly(in -> {
@@ -90,23 +116,50 @@ final class OpCases {
             .run(in -> in.get(0).rope(in.get(1), new Rope(in.get(2), magnitude, pairs, headDim))));
     }
 
+    /** A layer of experts without its gate: up and down again. */
+    private static void experts(List<OpCase> cases, DType format, int n, int count, int used, int in, int out) {
+        var chosen = new int[n * used];
+        var random = new Random(n);
+        for (int i = 0; i < chosen.length; i++) chosen[i] = random.nextInt(count);
+        cases.add(op("expertLinear %s [%d, %d] -> %d, %d of %d".formatted(format, n, in, out, used, count), x(n, in), weight(format, count, out, in),
+            weight(DType.F32, count, out), ints(chosen)).run(i -> i.get(0).expertLinear(i.get(1), i.get(2), i.get(3))));
+        cases.add(op("expertLinear %s, a row for each, no bias".formatted(format), x(n * used, in), weight(format, count, out, in), ints(chosen))
+            .run(i -> i.get(0).expertLinear(i.get(1), null, i.get(2))));
+    }
+
+    private static void route(List<OpCase> cases, int n, int count, Routing routing) {
+        var name = "route [%d, %d] %s".formatted(n, count, routing);
+        cases.add(op(name, x(n, count), weight(DType.F32, count)).run(in -> in.get(0).route(in.get(1), routing).weights()));
+        cases.add(op(name + ", which", x(n, count), x(n, 5), weight(DType.F32, count, 3, 5)).run(in -> {
+            var choice = in.get(0).route(null, routing);
+            return in.get(1).expertLinear(in.get(2), null, choice.experts()).weightedSum(choice.weights());
+        }));
+    }
+
     private static AttentionShape shape(int[] heads) { return new AttentionShape(heads[0], heads[1], heads[2], (float) (1 / Math.sqrt(heads[2]))); }
 
+    private static String text(AttentionShape shape, boolean sinks) {
+        return "%d/%d x %d>%d, window %d, cap %s%s".formatted(shape.heads(), shape.kvHeads(), shape.headDim(), shape.valueHeadDim(), shape.window(), shape.softCap(),
+            sinks ? ", sinks" : "");
+    }
+
+    private static void attention(List<OpCase> cases, int[] heads, int... lengths) { attention(cases, shape(heads), false, lengths); }
+
     /** Packed sequences of these lengths. */
-    private static void attention(List<OpCase> cases, int[] heads, int... lengths) {
-        var shape = shape(heads);
+    private static void attention(List<OpCase> cases, AttentionShape shape, boolean sinks, int... lengths) {
         int n = 0;
         for (int length : lengths) n += length;
         var starts = new int[n];
         for (int row = 0, i = 0; i < lengths.length; row += lengths[i++]) Arrays.fill(starts, row, row + lengths[i], row);
-        cases.add(op("attention %d/%d x %d, sequences %s".formatted(heads[0], heads[1], heads[2], Arrays.toString(lengths)),
-            x(n, shape.queryDim()), x(n, shape.keyDim()), x(n, shape.keyDim()), ints(starts))
-            .run(in -> in.get(0).attention(in.get(1), in.get(2), in.get(3), shape)));
+        cases.add(op("attention %s, sequences %s".formatted(text(shape, sinks), Arrays.toString(lengths)),
+            x(n, shape.queryDim()), x(n, shape.keyDim()), x(n, shape.valueDim()), ints(starts), weight(DType.F32, shape.heads()))
+            .run(in -> in.get(0).attention(in.get(1), in.get(2), in.get(3), sinks ? shape.withSinks(in.get(4)) : shape)));
     }
 
+    private static void paged(List<OpCase> cases, DType cache, int[] heads, int pageSize, int[][] ranges) { paged(cases, cache, shape(heads), false, pageSize, ranges); }
+
     /** Rows at positions from .. to - 1 of one sequence each, pages in shuffled order. */
-    private static void paged(List<OpCase> cases, DType cache, int[] heads, int pageSize, int[][] ranges) {
-        var shape = shape(heads);
+    private static void paged(List<OpCase> cases, DType cache, AttentionShape shape, boolean sinks, int pageSize, int[][] ranges) {
         var positions = new ArrayList<Integer>();
         var sequences = new ArrayList<Integer>();
         int maxPages = 0;
@@ -122,10 +175,10 @@ final class OpCases {
         for (int i = 0; i < pages; i++) order.add(i);
         Collections.shuffle(order, new Random(pages));
         var table = order.stream().limit((long) ranges.length * maxPages).mapToInt(i -> i).toArray();
-        cases.add(op("pagedAttention %s %d/%d x %d, pages of %d, positions %s".formatted(cache, heads[0], heads[1], heads[2], pageSize, Arrays.deepToString(ranges)),
-            x(positions.size(), shape.queryDim()), weight(cache, pages, pageSize, shape.keyDim()), weight(cache, pages, pageSize, shape.keyDim()),
-            ints(array(positions)), ints(array(sequences)), new Ints(maxPages, table))
-            .run(in -> in.get(0).pagedAttention(in.get(1), in.get(2), in.get(3), in.get(4), in.get(5), shape)));
+        cases.add(op("pagedAttention %s %s, pages of %d, positions %s".formatted(cache, text(shape, sinks), pageSize, Arrays.deepToString(ranges)),
+            x(positions.size(), shape.queryDim()), weight(cache, pages, pageSize, shape.keyDim()), weight(cache, pages, pageSize, shape.valueDim()),
+            ints(array(positions)), ints(array(sequences)), new Ints(maxPages, table), weight(DType.F32, shape.heads()))
+            .run(in -> in.get(0).pagedAttention(in.get(1), in.get(2), in.get(3), in.get(4), in.get(5), sinks ? shape.withSinks(in.get(6)) : shape)));
     }
 
     private static int[] array(List<Integer> values) { return values.stream().mapToInt(i -> i).toArray(); }

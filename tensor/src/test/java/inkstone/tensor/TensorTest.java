@@ -116,7 +116,7 @@ class TensorTest {
         refused("rope: expected positions I32 [2], got I32 [3]", () -> x(2, 8).rope(scope.ints(0, 1, 2), new Rope(weight(DType.F32, 2), 1, Rope.Pairs.HALVES, 4)));
         refused("attention: queries [2, 7] are not 2 heads of 4", () -> x(2, 7).attention(x(2, 4), x(2, 4), scope.ints(0, 0), new AttentionShape(2, 1, 4, 1)));
         refused("scatterRows: rows [2, 3] do not fit cache [4, 1, 5]", () -> x(2, 3).scatterRows(weight(DType.F16, 4, 1, 5), scope.ints(0, 1)));
-        refused("attention needs heads divisible by kvHeads, got 3 heads, 2 kvHeads of 4", () -> new AttentionShape(3, 2, 4, 1));
+        refused("attention needs heads divisible by kvHeads, got 3 heads, 2 kvHeads of 4 and 4", () -> new AttentionShape(3, 2, 4, 1));
         refused("add: an operation starts from data, not from a weight", () -> weight(DType.F32, 2, 3).add(weight(DType.F32, 2, 3)));
     }
 

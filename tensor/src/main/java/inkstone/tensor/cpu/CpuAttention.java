@@ -1,18 +1,13 @@
 package inkstone.tensor.cpu;
 
-import static inkstone.tensor.cpu.Lanes.F;
 import static inkstone.tensor.cpu.Lanes.FLOAT;
-import static inkstone.tensor.cpu.Lanes.L;
 import static inkstone.tensor.cpu.Lanes.MEMORY;
-import static inkstone.tensor.cpu.Lanes.ORDER;
 import static inkstone.tensor.cpu.Lanes.address;
 
 import inkstone.tensor.AttentionShape;
-import inkstone.tensor.DType;
 import inkstone.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
-import jdk.incubator.vector.FloatVector;
 
 /**
  * Causal attention with an online softmax (Milakov & Gimelshein 2018, arXiv:1805.02867; Dao et al. 2022, arXiv:2205.14135): keys and values pass once in blocks of
@@ -42,7 +37,7 @@ final class CpuAttention {
             counts[row] = row - first.at(row) + 1;
             Indices.check("attention: start", first.at(row), row, row + 1);
         }
-        run(address(y), address(q), new Keys(address(k), address(v), Expand.of(DType.F32), 4L * shape.keyDim(), 4, null, 1, 0), counts, sequences, shape);
+        run(address(y), address(q), new Keys(Cells.of(k), Cells.of(v), null, 1, 0), counts, sequences, shape);
     }
 
     void pagedAttention(Tensor y, Tensor q, Tensor keys, Tensor values, Tensor positions, Tensor sequences, Tensor pageTable, AttentionShape shape) {
@@ -56,9 +51,7 @@ final class CpuAttention {
             lines[row] = sequence.at(row);
         }
         var table = pages(pageTable, counts, lines, pageSize, keys.shape().dim(0));
-        int elementBytes = keys.dtype().blockBytes;
-        run(address(y), address(q), new Keys(address(keys), address(values), Expand.of(keys.dtype()), (long) elementBytes * shape.keyDim(), elementBytes, table, pageSize, maxPages),
-            counts, lines, shape);
+        run(address(y), address(q), new Keys(Cells.of(keys), Cells.of(values), table, pageSize, maxPages), counts, lines, shape);
     }
 
     /** The page table, of which only what rows of this call reach need be valid. */
@@ -77,12 +70,15 @@ final class CpuAttention {
         return table;
     }
 
-    /** Where keys and values lie: rows of {@code rowBytes}, found through the page table or, where that is null, counted from the sequence's first row. */
-    private record Keys(long keys, long values, Expand expand, long rowBytes, int elementBytes, int[] table, int pageSize, int maxPages) {
-        /** Byte offset of a position's row. */
-        long offset(int sequence, int position) {
-            long row = table == null ? sequence + position : (long) table[sequence * maxPages + position / pageSize] * pageSize + position % pageSize;
-            return row * rowBytes;
+    /** Where keys, or values, lie: rows of {@code rowBytes}. */
+    private record Cells(long base, Expand expand, long rowBytes, int elementBytes) {
+        static Cells of(Tensor t) { return new Cells(address(t), Expand.of(t.dtype()), t.dtype().bytes(t.shape().last()), t.dtype().blockBytes); }
+    }
+
+    /** Rows of keys and values are found through the page table or, where that is null, counted from the sequence's first row. */
+    private record Keys(Cells keys, Cells values, int[] table, int pageSize, int maxPages) {
+        long row(int sequence, int position) {
+            return table == null ? sequence + position : (long) table[sequence * maxPages + position / pageSize] * pageSize + position % pageSize;
         }
     }
 
@@ -90,7 +86,7 @@ final class CpuAttention {
     private void run(long y, long q, Keys keys, int[] counts, int[] sequences, AttentionShape shape) {
         int group = shape.heads() / shape.kvHeads(), rows = Math.max(1, COLUMNS / group);
         int[] chunks = chunks(sequences, rows);
-        var layout = new Layout(rows * group, shape.headDim());
+        var layout = new Layout(rows * group, shape.headDim(), shape.valueHeadDim());
         scratch.reserve(layout.bytes());
         workers.run((chunks.length - 1) * shape.kvHeads(), (worker, task) -> {
             // the longest rows first, so that none is left for the end
@@ -115,17 +111,21 @@ final class CpuAttention {
     private record Columns(AttentionShape shape, int keyHead, int group, int first, int end) {
         int count() { return (end - first) * group; }
         int row(int column) { return first + column / group; }
-        /** Byte offset in q and y. */
-        long offset(int column) { return 4L * ((long) row(column) * shape.queryDim() + (long) (keyHead * group + column % group) * shape.headDim()); }
+        int head(int column) { return keyHead * group + column % group; }
+        /** Byte offset in q. */
+        long query(int column) { return 4L * ((long) row(column) * shape.queryDim() + (long) head(column) * shape.headDim()); }
+        /** Byte offset in y. */
+        long output(int column) { return 4L * ((long) row(column) * shape.outputDim() + (long) head(column) * shape.valueHeadDim()); }
     }
 
     /** A worker's scratch: whole tiles of columns, so that products need no cases for their edges. */
-    private record Layout(int columns, int headDim, long base, long lanes) {
-        Layout(int columns, int headDim) { this(Math.ceilDiv(columns, Panels.COLUMNS) * Panels.COLUMNS, headDim, 0, 0); }
-        Layout at(long base, long lanes) { return new Layout(columns, headDim, base, lanes); }
+    private record Layout(int columns, int headDim, int valueHeadDim, long base, long lanes) {
+        Layout(int columns, int headDim, int valueHeadDim) { this(Math.ceilDiv(columns, Panels.COLUMNS) * Panels.COLUMNS, headDim, valueHeadDim, 0, 0); }
+        Layout at(long base, long lanes) { return new Layout(columns, headDim, valueHeadDim, base, lanes); }
 
-        int valuePanels() { return Math.ceilDiv(headDim, Panels.ROWS); }
-        long queryStride() { return 4L * headDim; }
+        int valuePanels() { return Math.ceilDiv(valueHeadDim, Panels.ROWS); }
+        long keyStride() { return 4L * headDim; }
+        long valueStride() { return 4L * valueHeadDim; }
         long mixStride() { return valuePanels() * Panels.STEP; }
         long scoreStride() { return 4L * BLOCK; }
         long keyPanel() { return headDim * Panels.STEP; }
@@ -137,82 +137,87 @@ final class CpuAttention {
         long largest() { return mix() + columns * mixStride(); }
         long sums() { return largest() + Scratch.lines(columns); }
         long rows() { return sums() + Scratch.lines(columns); }
-        long panels() { return rows() + Scratch.lines((long) BLOCK * headDim); }
+        long panels() { return rows() + Scratch.lines((long) BLOCK * Math.max(headDim, valueHeadDim)); }
         long bytes() { return panels() + Math.max(BLOCK / Panels.ROWS * keyPanel(), valuePanels() * valuePanel()) - base; }
     }
 
     private static void attend(long y, long q, Keys keys, int[] counts, int sequence, Columns columns, Layout s) {
-        int headDim = s.headDim(), most = 0;
+        var shape = columns.shape;
+        long sinks = shape.sinks() == null ? 0 : address(shape.sinks());
+        int first = Integer.MAX_VALUE, most = 0;
         for (int c = 0; c < columns.count(); c++) {
-            scale(s.queries() + c * s.queryStride(), q + columns.offset(c), columns.shape.scale(), headDim);
-            MEMORY.set(FLOAT, s.largest() + 4L * c, Float.NEGATIVE_INFINITY);
-            most = Math.max(most, counts[columns.row(c)]);
+            int count = counts[columns.row(c)];
+            CpuActivations.scale(s.queries() + c * s.keyStride(), q + columns.query(c), shape.scale(), s.headDim());
+            // a sink is a position seen before all others: it has a score and adds nothing to the mix
+            MEMORY.set(FLOAT, s.largest() + 4L * c, sinks == 0 ? Float.NEGATIVE_INFINITY : MEMORY.get(FLOAT, sinks + 4L * columns.head(c)));
+            MEMORY.set(FLOAT, s.sums() + 4L * c, sinks == 0 ? 0 : 1);
+            first = Math.min(first, shape.firstSeen(count));
+            most = Math.max(most, count);
         }
         MEMORY.asSlice(s.mix(), columns.count() * s.mixStride()).fill((byte) 0);
-        MEMORY.asSlice(s.sums(), 4L * columns.count()).fill((byte) 0);
-        for (int from = 0; from < most; from += BLOCK) {
+        // blocks begin at multiples of their length whatever the window, so that a row's sums do not depend on its neighbours
+        for (int from = first / BLOCK * BLOCK; from < most; from += BLOCK) {
             int length = Math.min(BLOCK, most - from);
             scores(keys, sequence, from, length, columns, s);
-            for (int c = 0; c < columns.count(); c++) weigh(s, c, Math.clamp(counts[columns.row(c)] - from, 0, length), length);
+            for (int c = 0; c < columns.count(); c++) {
+                int count = counts[columns.row(c)];
+                weigh(s, c, Math.clamp(shape.firstSeen(count) - from, 0, length), Math.clamp(count - from, 0, length), length, shape.softCap());
+            }
             mix(keys, sequence, from, length, columns, s);
         }
         for (int c = 0; c < columns.count(); c++) {
-            scale(y + columns.offset(c), s.mix() + c * s.mixStride(), 1 / MEMORY.get(FLOAT, s.sums() + 4L * c), headDim);
+            CpuActivations.scale(y + columns.output(c), s.mix() + c * s.mixStride(), 1 / MEMORY.get(FLOAT, s.sums() + 4L * c), s.valueHeadDim());
         }
     }
 
-    /** The block's rows of one head as floats, one after the other. */
-    private static void gather(Keys keys, long source, int sequence, int from, int length, int keyHead, Layout s) {
-        long head = (long) keyHead * s.headDim() * keys.elementBytes;
-        for (int i = 0; i < length; i++) keys.expand.row(source + keys.offset(sequence, from + i) + head, s.rows() + i * s.queryStride(), s.headDim());
+    /** The block's rows of one head, {@code headDim} wide, as floats, one after the other. */
+    private static void gather(Keys keys, Cells cells, int sequence, int from, int length, int keyHead, int headDim, long rows) {
+        long head = cells.base + (long) keyHead * headDim * cells.elementBytes;
+        for (int i = 0; i < length; i++) cells.expand.row(head + keys.row(sequence, from + i) * cells.rowBytes, rows + 4L * i * headDim, headDim);
     }
 
     /** scores[c][i] = query c · key from + i. */
     private static void scores(Keys keys, int sequence, int from, int length, Columns columns, Layout s) {
-        gather(keys, keys.keys, sequence, from, length, columns.keyHead, s);
+        gather(keys, keys.keys, sequence, from, length, columns.keyHead, s.headDim(), s.rows());
         MEMORY.asSlice(s.scores(), columns.count() * s.scoreStride()).fill((byte) 0);
         for (int i = 0; i < length; i += Panels.ROWS) {
-            Panels.transpose(s.panels(), s.rows() + i * s.queryStride(), s.queryStride(), Math.min(Panels.ROWS, length - i), s.headDim());
+            Panels.transpose(s.panels(), s.rows() + i * s.keyStride(), s.keyStride(), Math.min(Panels.ROWS, length - i), s.headDim());
             for (int c = 0; c < columns.count(); c += Panels.COLUMNS) {
-                Panels.tile(s.scores() + c * s.scoreStride() + 4L * i, s.scoreStride(), s.panels(), s.queries() + c * s.queryStride(), s.queryStride(), s.headDim());
+                Panels.tile(s.scores() + c * s.scoreStride() + 4L * i, s.scoreStride(), s.panels(), s.queries() + c * s.keyStride(), s.keyStride(), s.headDim());
             }
         }
     }
 
     /**
      * Scores of column c become probabilities relative to the largest score so far; what was mixed before is scaled to it.
-     * Only the first {@code valid} positions are seen.
+     * The rows of keys are free by now and serve as scratch. Only the positions {@code first} to {@code end - 1} of the block are seen.
      */
-    private static void weigh(Layout s, int c, int valid, int length) {
-        long scores = s.scores() + c * s.scoreStride(), largest = s.largest() + 4L * c, sum = s.sums() + 4L * c;
-        MEMORY.asSlice(scores + 4L * valid, 4L * (length - valid)).fill((byte) 0);
-        if (valid == 0) return;
+    private static void weigh(Layout s, int c, int first, int end, int length, float softCap) {
+        long scores = s.scores() + c * s.scoreStride(), seen = scores + 4L * first, largest = s.largest() + 4L * c, sum = s.sums() + 4L * c;
+        MEMORY.asSlice(scores, 4L * Math.min(first, end)).fill((byte) 0);
+        MEMORY.asSlice(scores + 4L * end, 4L * (length - end)).fill((byte) 0);
+        if (first >= end) return;
+        if (softCap != 0) {
+            CpuActivations.softCap(s.rows(), seen, end - first, softCap, s.lanes());
+            MEMORY.asSlice(seen, 4L * (end - first)).copyFrom(MEMORY.asSlice(s.rows(), 4L * (end - first)));
+        }
         float before = MEMORY.get(FLOAT, largest), now = before;
-        for (int i = 0; i < valid; i++) now = Math.max(now, MEMORY.get(FLOAT, scores + 4L * i));
-        float correction = Exponential.exp(before - now), added = Exponential.exp(scores, scores, valid, 1, now, s.lanes());
+        for (int i = first; i < end; i++) now = Math.max(now, MEMORY.get(FLOAT, scores + 4L * i));
+        float correction = Exponential.exp(before - now), added = Exponential.exp(seen, seen, end - first, 1, now, s.lanes());
         MEMORY.set(FLOAT, largest, now);
         MEMORY.set(FLOAT, sum, MEMORY.get(FLOAT, sum) * correction + added);
-        if (correction != 1) scale(s.mix() + c * s.mixStride(), s.mix() + c * s.mixStride(), correction, s.headDim());
+        if (correction != 1) CpuActivations.scale(s.mix() + c * s.mixStride(), s.mix() + c * s.mixStride(), correction, s.valueHeadDim());
     }
 
     /** mix[c] += sum over i of probabilities[c][i] · value from + i */
     private static void mix(Keys keys, int sequence, int from, int length, Columns columns, Layout s) {
-        gather(keys, keys.values, sequence, from, length, columns.keyHead, s);
+        gather(keys, keys.values, sequence, from, length, columns.keyHead, s.valueHeadDim(), s.rows());
         for (int p = 0; p < s.valuePanels(); p++) {
             int d = p * Panels.ROWS;
-            Panels.slice(s.panels(), s.rows() + 4L * d, s.queryStride(), Math.min(Panels.ROWS, s.headDim() - d), length);
+            Panels.slice(s.panels(), s.rows() + 4L * d, s.valueStride(), Math.min(Panels.ROWS, s.valueHeadDim() - d), length);
             for (int c = 0; c < columns.count(); c += Panels.COLUMNS) {
                 Panels.tile(s.mix() + c * s.mixStride() + p * Panels.STEP, s.mixStride(), s.panels(), s.scores() + c * s.scoreStride(), s.scoreStride(), length);
             }
         }
-    }
-
-    /** y = x · factor; y may be x. */
-    private static void scale(long y, long x, float factor, int count) {
-        int i = 0;
-        for (int end = count - L; i <= end; i += L) {                                                                 // body
-            FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).mul(factor).intoMemorySegment(MEMORY, y + 4L * i, ORDER);
-        }
-        for (; i < count; i++) MEMORY.set(FLOAT, y + 4L * i, MEMORY.get(FLOAT, x + 4L * i) * factor);                 // scalar tail
     }
 }

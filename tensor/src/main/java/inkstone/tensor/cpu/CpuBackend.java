@@ -18,7 +18,7 @@ import jdk.incubator.vector.FloatVector;
 public final class CpuBackend implements Backend {
     private final HostMemory memory = new HostMemory();
     private final Workers workers;
-    private final Scratch scratch;
+    private final Scratch scratch, single = new Scratch(1);
     private final Kernels kernels;
 
     /** {@code threads} includes the caller's. */
@@ -32,7 +32,7 @@ public final class CpuBackend implements Backend {
         }
         workers = new Workers(threads);
         scratch = new Scratch(threads);
-        kernels = new CpuKernels(workers, scratch);
+        kernels = new CpuKernels(workers, scratch, single);
     }
 
     /** With {@link #defaultThreads}. */
@@ -69,6 +69,7 @@ public final class CpuBackend implements Backend {
     @Override public void close() {
         workers.close();
         scratch.close();
+        single.close();
         memory.close();
     }
 }

@@ -3,17 +3,23 @@ package inkstone.tensor.cpu;
 import inkstone.tensor.AttentionShape;
 import inkstone.tensor.Kernels;
 import inkstone.tensor.Rope;
+import inkstone.tensor.Routing;
 import inkstone.tensor.Tensor;
 
 /** Each kernel with the family it belongs to. */
 final class CpuKernels implements Kernels {
     private final CpuLinear linear;
     private final CpuRows rows;
+    private final CpuActivations activations;
+    private final CpuExperts experts;
     private final CpuAttention attention;
 
-    CpuKernels(Workers workers, Scratch scratch) {
+    /** @param single one block, for kernels that call others */
+    CpuKernels(Workers workers, Scratch scratch, Scratch single) {
         linear = new CpuLinear(workers, scratch);
         rows = new CpuRows(workers, scratch);
+        activations = new CpuActivations(workers, scratch);
+        experts = new CpuExperts(workers, linear, single);
         attention = new CpuAttention(workers, scratch);
     }
 
@@ -21,8 +27,17 @@ final class CpuKernels implements Kernels {
     @Override public void linear(Tensor y, Tensor x, Tensor weight, Tensor bias) { linear.linear(y, x, weight, bias); }
     @Override public void add(Tensor y, Tensor a, Tensor b) { rows.add(y, a, b); }
     @Override public void rmsNorm(Tensor y, Tensor x, Tensor weight, float eps) { rows.rmsNorm(y, x, weight, eps); }
+    @Override public void layerNorm(Tensor y, Tensor x, Tensor weight, Tensor bias, float eps) { rows.layerNorm(y, x, weight, bias, eps); }
     @Override public void rope(Tensor y, Tensor x, Tensor positions, Rope rope) { rows.rope(y, x, positions, rope); }
     @Override public void swiglu(Tensor y, Tensor gate, Tensor up) { rows.swiglu(y, gate, up); }
+    @Override public void gelu(Tensor y, Tensor x) { activations.gelu(y, x); }
+    @Override public void geglu(Tensor y, Tensor gate, Tensor up) { activations.geglu(y, gate, up); }
+    @Override public void clampedSwiglu(Tensor y, Tensor gate, Tensor up, float alpha, float limit) { activations.clampedSwiglu(y, gate, up, alpha, limit); }
+    @Override public void scale(Tensor y, Tensor x, float factor) { activations.scale(y, x, factor); }
+    @Override public void softCap(Tensor y, Tensor x, float cap) { activations.softCap(y, x, cap); }
+    @Override public void route(Tensor chosen, Tensor weights, Tensor scores, Tensor bias, Routing routing) { experts.route(chosen, weights, scores, bias, routing); }
+    @Override public void expertLinear(Tensor y, Tensor x, Tensor weight, Tensor bias, Tensor chosen) { experts.expertLinear(y, x, weight, bias, chosen); }
+    @Override public void weightedSum(Tensor y, Tensor x, Tensor weights) { experts.weightedSum(y, x, weights); }
     @Override public void scatterRows(Tensor cache, Tensor x, Tensor slots) { rows.scatterRows(cache, x, slots); }
     @Override public void gatherRows(Tensor y, Tensor x, Tensor indices) { rows.gatherRows(y, x, indices); }
 

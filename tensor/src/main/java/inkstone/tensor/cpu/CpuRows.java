@@ -90,6 +90,36 @@ final class CpuRows {
         for (; i < count; i++) MEMORY.set(FLOAT, y + 4L * i, MEMORY.get(FLOAT, x + 4L * i) * factor * MEMORY.get(FLOAT, weight + 4L * i));  // scalar tail
     }
 
+    /** Two passes: of x² - mean² little is left where the mean is large. */
+    void layerNorm(Tensor y, Tensor x, Tensor weight, Tensor bias, float eps) {
+        int d = x.shape().last();
+        long to = address(y), from = address(x), scale = address(weight), shift = bias == null ? 0 : address(bias);
+        workers.split(x.shape().rows(), rowGrain(d), (worker, first, end) -> {
+            for (int r = first; r < end; r++) {
+                long row = to + 4L * r * d, lanes = scratch.lanes(worker);
+                centre(row, from + 4L * r * d, d, lanes);
+                scale(row, row, scale, (float) (1 / Math.sqrt(squares(row, d, lanes) / (double) d + eps)), d);
+                if (shift != 0) add(row, row, shift, d);
+            }
+        });
+    }
+
+    /** y = x - mean(x) */
+    private static void centre(long y, long x, int count, long lanes) {
+        var sums = FloatVector.zero(F);
+        int i = 0;
+        for (int end = count - L; i <= end; i += L) sums = sums.add(FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER));   // body
+        sums.intoMemorySegment(MEMORY, lanes, ORDER);                                                                 // reduce
+        float sum = Lanes.sum(lanes);
+        for (; i < count; i++) sum += MEMORY.get(FLOAT, x + 4L * i);                                                  // scalar tail
+        float mean = sum / count;
+        i = 0;
+        for (int end = count - L; i <= end; i += L) {                                                                 // body
+            FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).sub(mean).intoMemorySegment(MEMORY, y + 4L * i, ORDER);
+        }
+        for (; i < count; i++) MEMORY.set(FLOAT, y + 4L * i, MEMORY.get(FLOAT, x + 4L * i) - mean);                   // scalar tail
+    }
+
     /** Sine and cosine are computed once for a row and pair, in double precision, and serve every head. */
     void rope(Tensor y, Tensor x, Tensor positions, Rope rope) {
         int width = x.shape().last(), pairs = rope.frequencies().shape().last();

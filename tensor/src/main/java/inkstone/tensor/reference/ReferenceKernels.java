@@ -9,7 +9,9 @@ import inkstone.tensor.Blocks;
 import inkstone.tensor.DType;
 import inkstone.tensor.Kernels;
 import inkstone.tensor.Rope;
+import inkstone.tensor.Routing;
 import inkstone.tensor.Tensor;
+import java.util.Arrays;
 
 /** Each kernel as its formula reads, sums in double precision. */
 final class ReferenceKernels implements Kernels {
@@ -47,6 +49,25 @@ final class ReferenceKernels implements Kernels {
         }
     }
 
+    @Override public void layerNorm(Tensor y, Tensor x, Tensor weight, Tensor bias, float eps) {
+        int d = x.shape().last();
+        for (int r = 0; r < x.shape().rows(); r++) {
+            double mean = 0, variance = 0;
+            for (int i = 0; i < d; i++) mean += get(x, (long) r * d + i) / (double) d;
+            for (int i = 0; i < d; i++) variance += Math.pow(get(x, (long) r * d + i) - mean, 2) / d;
+            double inverse = 1 / Math.sqrt(variance + eps);
+            for (int i = 0; i < d; i++) set(y, (long) r * d + i, (get(x, (long) r * d + i) - mean) * inverse * get(weight, i) + (bias == null ? 0 : get(bias, i)));
+        }
+    }
+
+    @Override public void scale(Tensor y, Tensor x, float factor) {
+        for (long i = 0; i < y.shape().elements(); i++) set(y, i, (double) get(x, i) * factor);
+    }
+
+    @Override public void softCap(Tensor y, Tensor x, float cap) {
+        for (long i = 0; i < y.shape().elements(); i++) set(y, i, cap * Math.tanh(get(x, i) / (double) cap));
+    }
+
     @Override public void rope(Tensor y, Tensor x, Tensor positions, Rope rope) {
         int width = x.shape().last(), headDim = rope.headDim(), half = rope.frequencies().shape().last();
         for (int r = 0; r < x.shape().dim(0); r++) {
@@ -73,6 +94,106 @@ final class ReferenceKernels implements Kernels {
         }
     }
 
+    @Override public void gelu(Tensor y, Tensor x) {
+        for (long i = 0; i < y.shape().elements(); i++) set(y, i, gelu(get(x, i)));
+    }
+
+    @Override public void geglu(Tensor y, Tensor gate, Tensor up) {
+        for (long i = 0; i < y.shape().elements(); i++) set(y, i, gelu(get(gate, i)) * get(up, i));
+    }
+
+    private static double gelu(double z) { return z / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (z + 0.044715 * z * z * z))); }
+
+    @Override public void clampedSwiglu(Tensor y, Tensor gate, Tensor up, float alpha, float limit) {
+        for (long i = 0; i < y.shape().elements(); i++) {
+            double g = Math.min(get(gate, i), limit), u = Math.clamp(get(up, i), -limit, limit);
+            set(y, i, g / (1 + Math.exp(-alpha * g)) * (u + 1));
+        }
+    }
+
+    // ---- experts ---------------------------------------------------------------------------------------------------------------------------------------
+
+    @Override public void route(Tensor experts, Tensor weights, Tensor scores, Tensor bias, Routing routing) {
+        int count = scores.shape().last(), used = routing.used();
+        for (int row = 0; row < scores.shape().dim(0); row++) {
+            double[] probabilities = probabilities(scores, row, routing.scoring()), ranks = probabilities.clone();
+            if (bias != null) for (int e = 0; e < count; e++) ranks[e] += get(bias, e);
+            closeGroups(ranks, routing);
+            double sum = 0;
+            for (int j = 0; j < used; j++) {
+                int best = largest(ranks);
+                experts.data().set(JAVA_INT_UNALIGNED, 4L * (row * used + j), best);
+                sum += probabilities[best];
+                ranks[best] = Double.NEGATIVE_INFINITY;
+            }
+            for (int j = 0; j < used; j++) {
+                double weight = probabilities[integer(experts, (long) row * used + j)];
+                set(weights, (long) row * used + j, (routing.normalised() ? weight / sum : weight) * routing.scale());
+            }
+        }
+    }
+
+    private static double[] probabilities(Tensor scores, int row, Routing.Scoring scoring) {
+        var p = new double[scores.shape().last()];
+        for (int e = 0; e < p.length; e++) p[e] = get(scores, (long) row * p.length + e);
+        if (scoring == Routing.Scoring.SIGMOID) {
+            for (int e = 0; e < p.length; e++) p[e] = 1 / (1 + Math.exp(-p[e]));
+            return p;
+        }
+        double largest = p[largest(p)], sum = 0;
+        for (int e = 0; e < p.length; e++) sum += p[e] = Math.exp(p[e] - largest);
+        for (int e = 0; e < p.length; e++) p[e] /= sum;
+        return p;
+    }
+
+    /** Experts outside the best groups get a rank that is never chosen. */
+    private static void closeGroups(double[] ranks, Routing routing) {
+        if (routing.groups() == 1) return;
+        int size = ranks.length / routing.groups();
+        var best = new double[routing.groups()];
+        for (int g = 0; g < best.length; g++) {
+            var sorted = Arrays.copyOfRange(ranks, g * size, (g + 1) * size);
+            Arrays.sort(sorted);
+            best[g] = sorted[size - 1] + sorted[size - 2];
+        }
+        var open = new boolean[routing.groups()];
+        for (int i = 0; i < routing.groupsUsed(); i++) {
+            int group = largest(best);
+            open[group] = true;
+            best[group] = Double.NEGATIVE_INFINITY;
+        }
+        for (int e = 0; e < ranks.length; e++) if (!open[e / size]) ranks[e] = Double.NEGATIVE_INFINITY;
+    }
+
+    /** The index of the largest, the first of equals. */
+    private static int largest(double[] values) {
+        int best = 0;
+        for (int i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
+        return best;
+    }
+
+    @Override public void expertLinear(Tensor y, Tensor x, Tensor weight, Tensor bias, Tensor experts) {
+        int m = y.shape().dim(0), out = weight.shape().dim(1), in = weight.shape().last(), count = weight.shape().dim(0);
+        for (int i = 0; i < m; i++) {
+            int expert = index("expertLinear: expert", integer(experts, i), i, count), source = i / (m / x.shape().dim(0));
+            linear(y.rows(i, i + 1), x.rows(source, source + 1), weight.rows(expert, expert + 1).view(out, in),
+                bias == null ? null : bias.rows(expert, expert + 1).view(out));
+        }
+    }
+
+    @Override public void weightedSum(Tensor y, Tensor x, Tensor weights) {
+        int d = x.shape().last(), used = weights.shape().last();
+        for (int row = 0; row < y.shape().dim(0); row++) {
+            for (int i = 0; i < d; i++) {
+                double sum = 0;
+                for (int j = 0; j < used; j++) sum += (double) get(weights, (long) row * used + j) * get(x, ((long) row * used + j) * d + i);
+                set(y, (long) row * d + i, sum);
+            }
+        }
+    }
+
+    // ---- attention -------------------------------------------------------------------------------------------------------------------------------------
+
     @Override public void attention(Tensor y, Tensor q, Tensor k, Tensor v, Tensor starts, AttentionShape shape) {
         for (int row = 0; row < q.shape().dim(0); row++) {
             int start = index("attention: start", integer(starts, row), row, row + 1);
@@ -97,23 +218,24 @@ final class ReferenceKernels implements Kernels {
     private interface KeyRow { long of(int position); }
 
     private static void attend(Tensor y, Tensor q, int row, Tensor k, Tensor v, int count, KeyRow keyRow, AttentionShape shape) {
-        int headDim = shape.headDim(), keyDim = shape.keyDim(), group = shape.heads() / shape.kvHeads();
+        int headDim = shape.headDim(), valueHeadDim = shape.valueHeadDim(), group = shape.heads() / shape.kvHeads(), first = shape.firstSeen(count);
         var scores = new double[count];
         for (int head = 0; head < shape.heads(); head++) {
-            long query = (long) row * shape.queryDim() + (long) head * headDim;
-            int keyHead = head / group * headDim;
-            double largest = Double.NEGATIVE_INFINITY, sum = 0;
-            for (int p = 0; p < count; p++) {
+            long query = (long) row * shape.queryDim() + (long) head * headDim, output = (long) row * shape.outputDim() + (long) head * valueHeadDim;
+            double sink = shape.sinks() == null ? Double.NEGATIVE_INFINITY : get(shape.sinks(), head), largest = sink;
+            for (int p = first; p < count; p++) {
                 double dot = 0;
-                for (int d = 0; d < headDim; d++) dot += (double) get(q, query + d) * get(k, keyRow.of(p) * keyDim + keyHead + d);
-                scores[p] = dot * shape.scale();
+                for (int d = 0; d < headDim; d++) dot += (double) get(q, query + d) * get(k, keyRow.of(p) * shape.keyDim() + (long) head / group * headDim + d);
+                double score = dot * shape.scale();
+                scores[p] = shape.softCap() == 0 ? score : shape.softCap() * Math.tanh(score / shape.softCap());
                 largest = Math.max(largest, scores[p]);
             }
-            for (int p = 0; p < count; p++) sum += scores[p] = Math.exp(scores[p] - largest);
-            for (int d = 0; d < headDim; d++) {
+            double sum = Math.exp(sink - largest);
+            for (int p = first; p < count; p++) sum += scores[p] = Math.exp(scores[p] - largest);
+            for (int d = 0; d < valueHeadDim; d++) {
                 double mix = 0;
-                for (int p = 0; p < count; p++) mix += scores[p] * get(v, keyRow.of(p) * keyDim + keyHead + d);
-                set(y, query + d, mix / sum);
+                for (int p = first; p < count; p++) mix += scores[p] * get(v, keyRow.of(p) * shape.valueDim() + (long) head / group * valueHeadDim + d);
+                set(y, output + d, mix / sum);
             }
         }
     }

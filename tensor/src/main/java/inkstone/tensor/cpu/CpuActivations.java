@@ -1,0 +1,149 @@
+package inkstone.tensor.cpu;
+
+import static inkstone.tensor.cpu.Lanes.F;
+import static inkstone.tensor.cpu.Lanes.FLOAT;
+import static inkstone.tensor.cpu.Lanes.L;
+import static inkstone.tensor.cpu.Lanes.MEMORY;
+import static inkstone.tensor.cpu.Lanes.ORDER;
+import static inkstone.tensor.cpu.Lanes.address;
+import static jdk.incubator.vector.VectorOperators.LT;
+
+import inkstone.tensor.Tensor;
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * Functions of single elements. Those with an exponential first write it where the result will be, a piece of a few kilobytes at a time, and read it back from the
+ * first-level cache. Parallel over ranges.
+ */
+final class CpuActivations {
+    /* Elements worth a thread's waking, with an exponential and without. */
+    private static final int GRAIN = 1 << 13, CHEAP_GRAIN = 1 << 15;
+    private static final int PIECE = 1024;
+
+    /* gelu(z) = z / (1 + exp(-2 u)), u = sqrt(2 / pi) (z + 0.044715 z³), as (1 + tanh u) / 2 = 1 / (1 + exp(-2 u)). */
+    private static final float GELU = (float) (-2 * Math.sqrt(2 / Math.PI)), GELU_CUBE = (float) (GELU * 0.044715);
+
+    /* tanh t = t - t³/3 + 2/15 t⁵ - 17/315 t⁷ + 62/2835 t⁹ for |t| below the limit. */
+    private static final float SERIES_LIMIT = 0.3f, T3 = -1 / 3f, T5 = 2 / 15f, T7 = -17 / 315f, T9 = 62 / 2835f;
+
+    private final Workers workers;
+    private final Scratch scratch;
+
+    CpuActivations(Workers workers, Scratch scratch) {
+        this.workers = workers;
+        this.scratch = scratch;
+    }
+
+    /** Does {@code count} elements that begin {@code offset} bytes into each tensor; lanes is scratch for one vector. */
+    private interface Piece { void run(long offset, int count, long lanes); }
+
+    private void pieces(Tensor y, Piece piece) {
+        workers.split(Math.toIntExact(y.shape().elements()), GRAIN, (worker, from, end) -> {
+            for (int i = from; i < end; i += PIECE) piece.run(4L * i, Math.min(PIECE, end - i), scratch.lanes(worker));
+        });
+    }
+
+    void gelu(Tensor y, Tensor x) {
+        long to = address(y), from = address(x);
+        pieces(y, (offset, count, lanes) -> gelu(to + offset, from + offset, count, lanes));
+    }
+
+    void geglu(Tensor y, Tensor gate, Tensor up) {
+        long to = address(y), from = address(gate), factor = address(up);
+        pieces(y, (offset, count, lanes) -> {
+            gelu(to + offset, from + offset, count, lanes);
+            multiply(to + offset, factor + offset, count);
+        });
+    }
+
+    private static void gelu(long y, long x, int count, long lanes) {
+        int i = 0;
+        for (int end = count - L; i <= end; i += L) {                                                                 // body
+            var z = FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER);
+            z.mul(z).mul(GELU_CUBE).add(GELU).mul(z).intoMemorySegment(MEMORY, y + 4L * i, ORDER);
+        }
+        for (; i < count; i++) {                                                                                      // scalar tail
+            float z = MEMORY.get(FLOAT, x + 4L * i);
+            MEMORY.set(FLOAT, y + 4L * i, (z * z * GELU_CUBE + GELU) * z);
+        }
+        Exponential.exp(y, y, count, 1, 0, lanes);
+        i = 0;
+        for (int end = count - L; i <= end; i += L) {                                                                 // body
+            var below = FloatVector.fromMemorySegment(F, MEMORY, y + 4L * i, ORDER).add(1);
+            FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).div(below).intoMemorySegment(MEMORY, y + 4L * i, ORDER);
+        }
+        for (; i < count; i++) MEMORY.set(FLOAT, y + 4L * i, MEMORY.get(FLOAT, x + 4L * i) / (MEMORY.get(FLOAT, y + 4L * i) + 1));  // scalar tail
+    }
+
+    /** y = y · x */
+    private static void multiply(long y, long x, int count) {
+        int i = 0;
+        for (int end = count - L; i <= end; i += L) {                                                                 // body
+            var product = FloatVector.fromMemorySegment(F, MEMORY, y + 4L * i, ORDER).mul(FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER));
+            product.intoMemorySegment(MEMORY, y + 4L * i, ORDER);
+        }
+        for (; i < count; i++) MEMORY.set(FLOAT, y + 4L * i, MEMORY.get(FLOAT, y + 4L * i) * MEMORY.get(FLOAT, x + 4L * i));  // scalar tail
+    }
+
+    void clampedSwiglu(Tensor y, Tensor gate, Tensor up, float alpha, float limit) {
+        long to = address(y), g = address(gate), u = address(up);
+        pieces(y, (offset, count, lanes) -> clampedSwiglu(to + offset, g + offset, u + offset, count, alpha, limit, lanes));
+    }
+
+    /* exp(-alpha · min(g, limit)) is the larger of exp(-alpha · g) and exp(-alpha · limit). */
+    private static void clampedSwiglu(long y, long gate, long up, int count, float alpha, float limit, long lanes) {
+        Exponential.exp(y, gate, count, -alpha, 0, lanes);
+        float least = Exponential.exp(-alpha * limit);
+        int i = 0;
+        for (int end = count - L; i <= end; i += L) {                                                                 // body
+            var below = FloatVector.fromMemorySegment(F, MEMORY, y + 4L * i, ORDER).max(least).add(1);
+            var factor = FloatVector.fromMemorySegment(F, MEMORY, up + 4L * i, ORDER).min(limit).max(-limit).add(1);
+            FloatVector.fromMemorySegment(F, MEMORY, gate + 4L * i, ORDER).min(limit).div(below).mul(factor).intoMemorySegment(MEMORY, y + 4L * i, ORDER);
+        }
+        for (; i < count; i++) {                                                                                      // scalar tail
+            float below = Math.max(MEMORY.get(FLOAT, y + 4L * i), least) + 1, factor = Math.max(Math.min(MEMORY.get(FLOAT, up + 4L * i), limit), -limit) + 1;
+            MEMORY.set(FLOAT, y + 4L * i, Math.min(MEMORY.get(FLOAT, gate + 4L * i), limit) / below * factor);
+        }
+    }
+
+    void softCap(Tensor y, Tensor x, float cap) {
+        long to = address(y), from = address(x);
+        pieces(y, (offset, count, lanes) -> softCap(to + offset, from + offset, count, cap, lanes));
+    }
+
+    /**
+     * y = cap · tanh(x / cap) = cap - 2 cap / (1 + exp(2 x / cap)). Where x is small beside the cap this leaves a small difference of large numbers; there the Taylor
+     * series of tanh, odd to the 9th power, errs by less than 6e-8 of the result. y may not be x.
+     */
+    static void softCap(long y, long x, int count, float cap, long lanes) {
+        Exponential.exp(y, x, count, 2 / cap, 0, lanes);
+        float small = SERIES_LIMIT * cap, inverse = 1 / cap;
+        int i = 0;
+        for (int end = count - L; i <= end; i += L) {                                                                 // body
+            var z = FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER);
+            var t = z.mul(inverse);
+            var t2 = t.mul(t);
+            var series = t2.mul(T9).add(T7).mul(t2).add(T5).mul(t2).add(T3).mul(t2).mul(z).add(z);
+            var taken = FloatVector.broadcast(F, 2 * cap).div(FloatVector.fromMemorySegment(F, MEMORY, y + 4L * i, ORDER).add(1));
+            FloatVector.broadcast(F, cap).sub(taken).blend(series, z.abs().compare(LT, small)).intoMemorySegment(MEMORY, y + 4L * i, ORDER);
+        }
+        for (; i < count; i++) {                                                                                      // scalar tail
+            float z = MEMORY.get(FLOAT, x + 4L * i), t = z * inverse, t2 = t * t, series = (((t2 * T9 + T7) * t2 + T5) * t2 + T3) * t2 * z + z;
+            MEMORY.set(FLOAT, y + 4L * i, Math.abs(z) < small ? series : cap - 2 * cap / (MEMORY.get(FLOAT, y + 4L * i) + 1));
+        }
+    }
+
+    void scale(Tensor y, Tensor x, float factor) {
+        long to = address(y), from = address(x);
+        workers.split(Math.toIntExact(y.shape().elements()), CHEAP_GRAIN, (worker, first, end) -> scale(to + 4L * first, from + 4L * first, factor, end - first));
+    }
+
+    /** y = x · factor; y may be x. */
+    static void scale(long y, long x, float factor, int count) {
+        int i = 0;
+        for (int end = count - L; i <= end; i += L) {                                                                 // body
+            FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).mul(factor).intoMemorySegment(MEMORY, y + 4L * i, ORDER);
+        }
+        for (; i < count; i++) MEMORY.set(FLOAT, y + 4L * i, MEMORY.get(FLOAT, x + 4L * i) * factor);                 // scalar tail
+    }
+}
