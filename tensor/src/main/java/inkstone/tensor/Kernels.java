@@ -77,6 +77,12 @@ public interface Kernels {
     /** cache[slots[i]] = x[i], converted to the cache's format. cache F32 or F16 [pages, pageSize, d] seen as [pages · pageSize, d], x F32 [n, d], slots I32 [n]. */
     void scatterRows(Tensor cache, Tensor x, Tensor slots);
 
+    /** y[i] = a[i] and then b[i]. y F32 [n, d + e], a F32 [n, d], b F32 [n, e]. */
+    void concat(Tensor y, Tensor a, Tensor b);
+
+    /** y[i][j] = x[i][from + j]. y F32 [n, e], x F32 [n, d], from + e at most d. */
+    void columns(Tensor y, Tensor x, int from);
+
     /** y[i] = x[rows[i]]. y F32 [m, d], x F32 [n, d], rows I32 [m]. */
     void gatherRows(Tensor y, Tensor x, Tensor rows);
 }

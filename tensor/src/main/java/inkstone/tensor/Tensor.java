@@ -276,6 +276,24 @@ public final class Tensor {
         return y;
     }
 
+    /** Each row followed by the same row of {@code other}: [n, d] and [n, e] -> [n, d + e]. */
+    public Tensor concat(Tensor other) {
+        requireFloat("concat");
+        require(shape.rank() == 2 && other.dtype == DType.F32 && other.shape.rank() == 2 && other.shape.dim(0) == shape.dim(0), "concat: %s does not fit %s", this, other);
+        Tensor y = scope.tensor(DType.F32, shape.dim(0), shape.last() + other.shape.last());
+        kernels().concat(y, this, other);
+        return y;
+    }
+
+    /** Columns {@code from} to {@code to - 1} of each row: [n, d] -> [n, to - from]. */
+    public Tensor columns(int from, int to) {
+        requireFloat("columns");
+        require(shape.rank() == 2 && 0 <= from && from < to && to <= shape.last(), "columns: %s has no part %d to %d", this, from, to);
+        Tensor y = scope.tensor(DType.F32, shape.dim(0), to - from);
+        kernels().columns(y, this, from);
+        return y;
+    }
+
     // ---- checks ------------------------------------------------------------------------------------------------------------------------------------
 
     private Kernels kernels() { return scope.backend().kernels(); }

@@ -101,6 +101,8 @@ final class OpCases {
         cases.add(op("scale" + shape, x(n, d)).exactly(in -> in.get(0).scale(0.3f)));
         cases.add(op("softCap" + shape, x(n, d)).run(in -> in.get(0).softCap(2)));
         cases.add(op("softCap 30" + shape, x(n, d)).run(in -> in.get(0).softCap(30)));
+        cases.add(op("concat" + shape, x(n, d), x(n, 3)).exactly(in -> in.get(0).concat(in.get(1))));
+        cases.add(op("columns" + shape, x(n, d)).exactly(in -> in.get(0).columns(d / 3, d)));
         cases.add(op("gatherRows" + shape, x(n, d), ints(chosen)).exactly(in -> in.get(0).gatherRows(in.get(1))));
         for (var cache : new DType[] {DType.F32, DType.F16}) {
             cases.add(op("scatterRows " + cache + shape, x(n, d), weight(cache, n, 2, d), ints(targets)).exactly(in -> {

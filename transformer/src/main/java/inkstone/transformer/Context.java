@@ -8,6 +8,6 @@ public sealed interface Context permits Packed, Cached {
     /** Position of each row in its sequence: I32 [n]. */
     Tensor positions();
 
-    /** Causal attention of these rows: q [n, heads · headDim], k, v [n, kvHeads · headDim] -> [n, heads · headDim]. */
+    /** Causal attention of these rows: q [n, heads · headDim], k [n, kvHeads · headDim], v [n, kvHeads · valueHeadDim] -> [n, heads · valueHeadDim]. */
     Tensor attend(int layer, Tensor q, Tensor k, Tensor v, AttentionShape shape);
 }

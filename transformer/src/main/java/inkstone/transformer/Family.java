@@ -13,14 +13,16 @@ public interface Family {
     /** {@code general.architecture} of its GGUF files. */
     String architecture();
 
-    /** {@code architectures} of the Hugging Face models it reads. */
-    Set<String> huggingFaceArchitectures();
+    /** {@code architectures} of the Hugging Face models it reads; none where it reads GGUF files alone. */
+    default Set<String> huggingFaceArchitectures() { return Set.of(); }
 
     /** A model of a GGUF file; throws {@link inkstone.tensor.ModelException} where metadata or tensors do not fit. */
     CausalModel fromGguf(Checkpoint file, CheckpointWeights weights, Backend backend);
 
     /** What a Hugging Face config.json says of a model. */
-    HuggingFaceModel fromHuggingFace(Metadata config);
+    default HuggingFaceModel fromHuggingFace(Metadata config) {
+        throw new UnsupportedOperationException("%s: %s models are read from GGUF files only".formatted(config.source(), architecture()));
+    }
 
     /** A model as Hugging Face stores it, told in the words of GGUF, which are those of the code. */
     interface HuggingFaceModel {
@@ -34,12 +36,12 @@ public interface Family {
         Map<String, Object> ggufMetadata();
 
         /** Which row of the tensor becomes a row of it in a GGUF file, where rotary pairs may lie elsewhere. */
-        IntUnaryOperator sourceRow(String ggufName);
+        default IntUnaryOperator sourceRow(String ggufName) { return IntUnaryOperator.identity(); }
 
         /** F32 vectors that a GGUF file has and a Hugging Face model computes from its configuration. */
-        Map<String, float[]> ggufVectors();
+        default Map<String, float[]> ggufVectors() { return Map.of(); }
 
         /** Whether the tensor is a buffer of an old release that a GGUF file leaves out. */
-        boolean unused(String ggufName);
+        default boolean unused(String ggufName) { return false; }
     }
 }

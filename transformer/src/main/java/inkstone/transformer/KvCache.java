@@ -26,10 +26,10 @@ public final class KvCache implements AutoCloseable {
     public KvCache(Backend backend, ModelConfig config, DType dtype, int tokens) {
         this.backend = backend;
         this.pages = Math.ceilDiv(tokens, PAGE_SIZE);
-        int width = config.attention().keyDim();
+        var shape = config.attention();
         for (int layer = 0; layer < config.layers(); layer++) {
-            keys.add(table(dtype, width));
-            values.add(table(dtype, width));
+            keys.add(table(dtype, shape.keyDim()));
+            values.add(table(dtype, shape.valueDim()));
         }
         for (int page = 0; page < pages; page++) free.add(page);
     }
@@ -37,7 +37,7 @@ public final class KvCache implements AutoCloseable {
     /** What the cache for {@code tokens} tokens would take. */
     static long bytes(ModelConfig config, DType dtype, int tokens) {
         long positions = (long) Math.ceilDiv(tokens, PAGE_SIZE) * PAGE_SIZE;
-        return 2L * config.layers() * dtype.bytes(positions * config.attention().keyDim());
+        return config.layers() * (dtype.bytes(positions * config.attention().keyDim()) + dtype.bytes(positions * config.attention().valueDim()));
     }
 
     private Tensor table(DType dtype, int width) {
@@ -48,6 +48,7 @@ public final class KvCache implements AutoCloseable {
 
     /** F32 or F16 [pages, PAGE_SIZE, kvHeads · headDim] */
     public Tensor keys(int layer) { return keys.get(layer); }
+    /** F32 or F16 [pages, PAGE_SIZE, kvHeads · valueHeadDim] */
     public Tensor values(int layer) { return values.get(layer); }
 
     public int pages() { return pages; }

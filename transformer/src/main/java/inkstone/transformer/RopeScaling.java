@@ -110,8 +110,11 @@ public sealed interface RopeScaling {
         }
     }
 
-    /** What a file's own table says: the frequencies of {@code base}, each divided by its factor. factors [rotaryDim / 2], never written to. */
-    record Divided(RopeScaling base, float[] factors) implements RopeScaling {
+    /**
+     * What a file's own table says (Llama 3.1; LongRoPE, Ding et al. 2024, arXiv:2402.13753): the frequencies of {@code base}, each divided by its factor.
+     * factors [rotaryDim / 2], never written to.
+     */
+    record Divided(RopeScaling base, float[] factors, float magnitude) implements RopeScaling {
         public Divided { for (float factor : factors) requireFactor(factor); }
 
         @Override public float[] frequencies(double base, int rotaryDim) {
@@ -120,7 +123,6 @@ public sealed interface RopeScaling {
             return frequencies;
         }
 
-        @Override public float magnitude() { return base.magnitude(); }
         @Override public Map<String, Object> toGguf(String architecture) { return base.toGguf(architecture); }
     }
 

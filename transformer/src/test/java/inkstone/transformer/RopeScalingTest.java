@@ -87,9 +87,10 @@ class RopeScalingTest {
     }
 
     @Test void factorsOfTheFileDivideFrequencies() {
-        var divided = new RopeScaling.Divided(RopeScaling.NONE, new float[] {1, 2, 4, 8});
+        var divided = new RopeScaling.Divided(RopeScaling.NONE, new float[] {1, 2, 4, 8}, 1.5f);
+        assertEquals(1.5f, divided.magnitude());
         assertArrayEquals(new float[] {1, 0.05f, 0.0025f, 0.000125f}, divided.frequencies(10_000, 8), 1e-7f);
-        assertThrows(ModelException.class, () -> new RopeScaling.Divided(RopeScaling.NONE, new float[] {1, 0}));
+        assertThrows(ModelException.class, () -> new RopeScaling.Divided(RopeScaling.NONE, new float[] {1, 0}, 1));
     }
 
     @Test void whatIsNotKnownIsNamed() {

@@ -39,6 +39,8 @@ final class CpuKernels implements Kernels {
     @Override public void expertLinear(Tensor y, Tensor x, Tensor weight, Tensor bias, Tensor chosen) { experts.expertLinear(y, x, weight, bias, chosen); }
     @Override public void weightedSum(Tensor y, Tensor x, Tensor weights) { experts.weightedSum(y, x, weights); }
     @Override public void scatterRows(Tensor cache, Tensor x, Tensor slots) { rows.scatterRows(cache, x, slots); }
+    @Override public void concat(Tensor y, Tensor a, Tensor b) { rows.concat(y, a, b); }
+    @Override public void columns(Tensor y, Tensor x, int from) { rows.columns(y, x, from); }
     @Override public void gatherRows(Tensor y, Tensor x, Tensor indices) { rows.gatherRows(y, x, indices); }
 
     @Override public void attention(Tensor y, Tensor q, Tensor k, Tensor v, Tensor starts, AttentionShape shape) { attention.attention(y, q, k, v, starts, shape); }

@@ -200,4 +200,18 @@ final class CpuRows {
         var indices = Indices.of("gatherRows: row", rows, x.shape().dim(0));
         for (int i = 0; i < indices.count(); i++) MemorySegment.copy(MEMORY, from + 4L * indices.at(i) * d, MEMORY, to + 4L * i * d, 4L * d);
     }
+
+    void concat(Tensor y, Tensor a, Tensor b) {
+        int n = y.shape().dim(0);
+        long to = address(y), left = 4L * a.shape().last(), right = 4L * b.shape().last(), first = address(a), second = address(b);
+        for (int r = 0; r < n; r++) {
+            MemorySegment.copy(MEMORY, first + r * left, MEMORY, to + r * (left + right), left);
+            MemorySegment.copy(MEMORY, second + r * right, MEMORY, to + r * (left + right) + left, right);
+        }
+    }
+
+    void columns(Tensor y, Tensor x, int from) {
+        long to = address(y), width = 4L * y.shape().last(), source = address(x) + 4L * from, row = 4L * x.shape().last();
+        for (int r = 0; r < y.shape().dim(0); r++) MemorySegment.copy(MEMORY, source + r * row, MEMORY, to + r * width, width);
+    }
 }

@@ -253,6 +253,18 @@ final class ReferenceKernels implements Kernels {
         for (int r = 0; r < rows.shape().dim(0); r++) write(y, r, row(x, index("gatherRows: row", integer(rows, r), r, x.shape().dim(0)), d));
     }
 
+    @Override public void concat(Tensor y, Tensor a, Tensor b) {
+        int left = a.shape().last(), right = b.shape().last(), width = left + right;
+        for (int r = 0; r < y.shape().dim(0); r++) {
+            for (int i = 0; i < width; i++) set(y, (long) r * width + i, i < left ? get(a, (long) r * left + i) : get(b, (long) r * right + i - left));
+        }
+    }
+
+    @Override public void columns(Tensor y, Tensor x, int from) {
+        int width = y.shape().last(), d = x.shape().last();
+        for (int r = 0; r < y.shape().dim(0); r++) for (int i = 0; i < width; i++) set(y, (long) r * width + i, get(x, (long) r * d + from + i));
+    }
+
     // ---- elements --------------------------------------------------------------------------------------------------------------------------------------
 
     private static float get(Tensor t, long i) {

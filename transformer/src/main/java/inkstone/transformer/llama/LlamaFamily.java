@@ -1,44 +1,40 @@
 package inkstone.transformer.llama;
 
 import inkstone.tensor.Backend;
-import inkstone.tensor.Blocks;
-import inkstone.tensor.ModelException;
+import inkstone.tensor.Rope;
 import inkstone.tensor.Weights;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.tensor.checkpoint.Metadata;
 import inkstone.transformer.CausalModel;
+import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.Family;
 import inkstone.transformer.RopeScaling;
+import inkstone.transformer.layers.Experts;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.IntUnaryOperator;
 import java.util.regex.Pattern;
 
-/** Llama 1-3, Mistral, TinyLlama, SmolLM and other models of their shape, from GGUF files and from Hugging Face's. */
+/** Llama 1-3, Mistral, Mixtral, TinyLlama, SmolLM and other models of their shape, from GGUF files and from Hugging Face's. */
 public final class LlamaFamily implements Family {
     @Override public String architecture() { return "llama"; }
 
     @Override public Set<String> huggingFaceArchitectures() { return Set.of("LlamaForCausalLM", "MistralForCausalLM"); }
 
     @Override public CausalModel fromGguf(Checkpoint file, CheckpointWeights weights, Backend backend) {
-        var embedding = file.tensors().get("token_embd.weight");
-        if (embedding == null) throw new ModelException("%s: tensor token_embd.weight is missing".formatted(file.metadata().source()));
-        var config = LlamaConfig.fromGguf(file.metadata(), embedding.shape().dim(0), ropeFactors(file));
-        return weights.build(w -> Llama.of(config, w, backend));
+        var metadata = file.metadata();
+        var config = DecoderConfig.fromGguf(file, architecture(), Rope.Pairs.INTERLEAVED).withWindow(metadata.integer("llama.attention.sliding_window", 0));
+        var experts = Experts.Sizes.orNull(metadata, architecture());
+        return weights.build(w -> Llama.of(config, experts, w, backend));
     }
 
-    private static float[] ropeFactors(Checkpoint file) {
-        var info = file.tensors().get(Llama.ROPE_FREQS);
-        if (info == null) return null;
-        var factors = new float[Math.toIntExact(info.shape().elements())];
-        Blocks.toFloats(info.dtype(), file.data(Llama.ROPE_FREQS), 0, factors, factors.length);
-        return factors;
+    @Override public HuggingFaceModel fromHuggingFace(Metadata config) {
+        DecoderConfig.requireActivation(config, "hidden_act", "silu");
+        return new HuggingFaceLlama(DecoderConfig.fromHuggingFace(config, architecture()).withWindow(config.integer("sliding_window", 0)));
     }
 
-    @Override public HuggingFaceModel fromHuggingFace(Metadata config) { return new HuggingFaceLlama(LlamaConfig.fromHuggingFace(config)); }
-
-    private record HuggingFaceLlama(LlamaConfig config) implements HuggingFaceModel {
+    private record HuggingFaceLlama(DecoderConfig config) implements HuggingFaceModel {
         private static final Pattern LAYER = Pattern.compile("model\\.layers\\.(\\d+)\\.(.+?)(\\.weight|\\.bias)?");
         private static final Map<String, String> OUTSIDE_LAYERS = Map.of(
             "model.embed_tokens.weight", "token_embd.weight", "model.norm.weight", "output_norm.weight", "lm_head.weight", "output.weight");
@@ -58,7 +54,7 @@ public final class LlamaFamily implements Family {
         @Override public CausalModel of(CheckpointWeights weights, Backend backend) {
             return weights.build(w -> {
                 passOverOldBuffers(w);
-                return Llama.of(config, w, backend);
+                return Llama.of(config, null, w, backend);
             });
         }
 
@@ -85,7 +81,7 @@ public final class LlamaFamily implements Family {
             float[] factors = RopeScaling.NONE.frequencies(config.ropeBase(), config.rotaryDim());
             float[] scaled = scaling.frequencies(config.ropeBase(), config.rotaryDim());
             for (int i = 0; i < factors.length; i++) factors[i] /= scaled[i];
-            return Map.of(Llama.ROPE_FREQS, factors);
+            return Map.of("rope_freqs.weight", factors);
         }
     }
 }

@@ -1,4 +1,4 @@
-package inkstone.transformer.llama;
+package inkstone.transformer;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -7,12 +7,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import inkstone.tensor.ModelException;
 import inkstone.tensor.Rope;
 import inkstone.tensor.checkpoint.Metadata;
-import inkstone.transformer.TestData;
 import java.util.HashMap;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
-class LlamaConfigTest {
+class DecoderConfigTest {
     private static final Map<String, Object> GGUF = Map.of("llama.embedding_length", 64L, "llama.block_count", 5L, "llama.feed_forward_length", 172L,
         "llama.attention.head_count", 8L, "llama.attention.head_count_kv", 4L, "llama.context_length", 512L, "llama.attention.layer_norm_rms_epsilon", 1e-5);
     private static final Map<String, Object> HUGGING_FACE = Map.of("hidden_size", 64L, "num_hidden_layers", 5L, "intermediate_size", 172L, "num_attention_heads", 8L,
@@ -25,9 +24,9 @@ class LlamaConfigTest {
         return new Metadata("model.gguf", values);
     }
 
-    private static LlamaConfig gguf(String key, Object value) { return LlamaConfig.fromGguf(with(GGUF, key, value), 512, null); }
+    private static DecoderConfig gguf(String key, Object value) { return DecoderConfig.fromGguf(with(GGUF, key, value), "llama", 512, null, Rope.Pairs.INTERLEAVED); }
 
-    private static LlamaConfig huggingFace(String key, Object value) { return LlamaConfig.fromHuggingFace(with(HUGGING_FACE, key, value)); }
+    private static DecoderConfig huggingFace(String key, Object value) { return DecoderConfig.fromHuggingFace(with(HUGGING_FACE, key, value), "llama"); }
 
     @Test void bothKindsOfFileSayTheSame() {
         var gguf = gguf("general.name", "x");
@@ -42,7 +41,7 @@ class LlamaConfigTest {
 
     @Test void aConfigSurvivesItsOwnMetadata() {
         var values = TestData.readBack(gguf("llama.rope.freq_base", 500_000.0).toGguf());
-        assertEquals(gguf("llama.rope.freq_base", 500_000.0), LlamaConfig.fromGguf(new Metadata("again", values), 512, null));
+        assertEquals(gguf("llama.rope.freq_base", 500_000.0), DecoderConfig.fromGguf(new Metadata("again", values), "llama", 512, null, Rope.Pairs.INTERLEAVED));
     }
 
     @Test void headDimensionAndRotaryDimensionsMayDifferFromTheUsual() {
@@ -52,10 +51,10 @@ class LlamaConfigTest {
         assertEquals(16, huggingFace("head_dim", 16L).headDim());
     }
 
-    @Test void aSlidingWindowCapsTheContext() {
-        assertEquals(128, huggingFace("sliding_window", 128L).contextLength());
-        assertEquals(512, huggingFace("sliding_window", 4096L).contextLength());
-        assertEquals(128, gguf("llama.attention.sliding_window", 128L).contextLength());
+    @Test void aWindowBelongsToTheAttention() {
+        assertEquals(0, gguf("general.name", "x").attention().window());
+        assertEquals(128, gguf("general.name", "x").withWindow(128).attention().window());
+        assertThrows(ModelException.class, () -> gguf("general.name", "x").withWindow(-1));
     }
 
     @Test void newerFilesKeepTheBaseAmongTheRopeParameters() {
@@ -77,10 +76,9 @@ class LlamaConfigTest {
         refused("layers are more than any model", "llama.block_count", 1_000_000_000L);
         refused("more than any model", "llama.attention.key_length", 1L << 30);
         refused("values of 16", "llama.attention.value_length", 16L);
-        refused("mixture of experts", "llama.expert_count", 8L);
         refused("should be an integer", "llama.attention.head_count_kv", new long[] {4, 4});
-        assertThrows(ModelException.class, () -> LlamaConfig.fromGguf(new Metadata("model.gguf", GGUF), 512, new float[3]), "4 pairs, 3 factors");
-        assertThrows(ModelException.class, () -> huggingFace("hidden_act", "gelu"));
+        assertThrows(ModelException.class, () -> DecoderConfig.fromGguf(new Metadata("model.gguf", GGUF), "llama", 512, new float[3], Rope.Pairs.INTERLEAVED), "4 pairs, 3 factors");
+        assertThrows(ModelException.class, () -> DecoderConfig.requireActivation(with(HUGGING_FACE, "hidden_act", "gelu"), "hidden_act", "silu"));
     }
 
     private static void refused(String reason, String key, Object value) {

@@ -1,0 +1,182 @@
+package inkstone.transformer;
+
+import inkstone.tensor.AttentionShape;
+import inkstone.tensor.Backend;
+import inkstone.tensor.Blocks;
+import inkstone.tensor.DType;
+import inkstone.tensor.ModelException;
+import inkstone.tensor.Rope;
+import inkstone.tensor.Tensor;
+import inkstone.tensor.Weights;
+import inkstone.tensor.checkpoint.Checkpoint;
+import inkstone.tensor.checkpoint.Metadata;
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Supplier;
+
+/**
+ * The numbers that every decoder has, whatever its blocks look like. What only some families have stands in a record of that family.
+ *
+ * @param hidden        width of the feed-forward
+ * @param eps           of the norms
+ * @param contextLength tokens the model was made for
+ * @param window        tokens that a token attends to in every layer, itself included (Mistral 7B v0.1); 0: all before it
+ * @param rotaryDim     leading dimensions of each head that rotate; the rest pass. 0 where positions are learned
+ * @param pairs         which dimensions rotate together: a property of the file's layout, not of the model
+ */
+public record DecoderConfig(String architecture, int vocabularySize, int dim, int hidden, int layers, int heads, int kvHeads, int headDim, float eps,
+                            int contextLength, int window, float ropeBase, int rotaryDim, RopeScaling scaling, Rope.Pairs pairs) implements ModelConfig {
+    private static final String ROPE_FREQS = "rope_freqs.weight";
+    /* Ten times what the largest models have: beyond, a file is broken, and checking a billion layers by name would never end. */
+    private static final int MOST_LAYERS = 1 << 11, MOST_FEATURES = 1 << 20;
+
+    public DecoderConfig {
+        positive("vocabulary", vocabularySize);
+        positive("embedding length", dim);
+        positive("feed-forward length", hidden);
+        positive("layer count", layers);
+        positive("head count", heads);
+        positive("key-value head count", kvHeads);
+        positive("head dimension", headDim);
+        positive("context length", contextLength);
+        require(heads % kvHeads == 0, "%d heads cannot be shared evenly by %d key-value heads".formatted(heads, kvHeads));
+        require(layers <= MOST_LAYERS, "%d layers are more than any model has".formatted(layers));
+        require(dim <= MOST_FEATURES && hidden <= MOST_FEATURES && (long) heads * headDim <= MOST_FEATURES,
+            "embedding length %d, feed-forward length %d, or %d heads of %d are more than any model has".formatted(dim, hidden, heads, headDim));
+        require(rotaryDim >= 0 && rotaryDim % 2 == 0 && rotaryDim <= headDim, "rotary dimensions must be even and 2 to %d, got %d".formatted(headDim, rotaryDim));
+        require(window >= 0, "sliding window must be 0 or more, got " + window);
+        require(eps >= 0 && eps < 1, "norm epsilon must be 0 to 1, got " + eps);
+        require(ropeBase > 1 && ropeBase < Float.POSITIVE_INFINITY, "rope base must be above 1, got " + ropeBase);
+    }
+
+    @Override public AttentionShape attention() { return new AttentionShape(heads, kvHeads, headDim, (float) (1 / Math.sqrt(headDim))).withWindow(window); }
+
+    /** Floats in a row of queries, and of what attention returns. */
+    public int queryDim() { return heads * headDim; }
+    /** Floats in a row of keys, and of values. */
+    public int keyDim() { return kvHeads * headDim; }
+
+    /** The rotation of this model's heads. A table of frequencies that the file has is in {@link #scaling} already; here it is asked for, so that it counts as used. */
+    public Rope rope(Weights w, Backend backend) {
+        if (w.has(ROPE_FREQS)) w.tensor(ROPE_FREQS, rotaryDim / 2);
+        return rope(ropeBase, scaling, backend);
+    }
+
+    /** The same heads turned by another base or scaling, as some layers of some models do. */
+    public Rope rope(float base, RopeScaling scaling, Backend backend) {
+        float[] frequencies = scaling.frequencies(base, rotaryDim);
+        var table = backend.resident(Arena.ofAuto().allocateFrom(ValueLayout.JAVA_FLOAT, frequencies));
+        return new Rope(Tensor.of(DType.F32, table, frequencies.length), scaling.magnitude(), pairs, headDim);
+    }
+
+    public DecoderConfig withScaling(RopeScaling scaling) {
+        return new DecoderConfig(architecture, vocabularySize, dim, hidden, layers, heads, kvHeads, headDim, eps, contextLength, window, ropeBase, rotaryDim, scaling, pairs);
+    }
+
+    public DecoderConfig withWindow(int window) {
+        return new DecoderConfig(architecture, vocabularySize, dim, hidden, layers, heads, kvHeads, headDim, eps, contextLength, window, ropeBase, rotaryDim, scaling, pairs);
+    }
+
+    public DecoderConfig withContextLength(int contextLength) {
+        return new DecoderConfig(architecture, vocabularySize, dim, hidden, layers, heads, kvHeads, headDim, eps, contextLength, window, ropeBase, rotaryDim, scaling, pairs);
+    }
+
+    // ---- files -----------------------------------------------------------------------------------------------------------------------------------------
+
+    /** From the {@code architecture.*} keys of a GGUF file, the rows of its token_embd, and its rope_freqs where it has them (Llama 3.1 and later). */
+    public static DecoderConfig fromGguf(Checkpoint file, String architecture, Rope.Pairs pairs) {
+        var embedding = file.tensors().get("token_embd.weight");
+        if (embedding == null) throw new ModelException("%s: tensor token_embd.weight is missing".formatted(file.metadata().source()));
+        return fromGguf(file.metadata(), architecture, embedding.shape().dim(0), vector(file, ROPE_FREQS), pairs);
+    }
+
+    /** The numbers of a vector in the file, null where it has none of that name. */
+    public static float[] vector(Checkpoint file, String name) {
+        var info = file.tensors().get(name);
+        if (info == null) return null;
+        var values = new float[Math.toIntExact(info.shape().elements())];
+        Blocks.toFloats(info.dtype(), file.data(name), 0, values, values.length);
+        return values;
+    }
+
+    /** @param ropeFactors what each frequency is divided by, or null */
+    static DecoderConfig fromGguf(Metadata file, String architecture, int vocabularySize, float[] ropeFactors, Rope.Pairs pairs) {
+        return named(file, () -> {
+            String prefix = architecture + ".";
+            int dim = file.integer(prefix + "embedding_length"), heads = positive("head count", file.integer(prefix + "attention.head_count"));
+            int headDim = file.integer(prefix + "attention.key_length", dim / heads), valueDim = file.integer(prefix + "attention.value_length", headDim);
+            require(file.has(prefix + "attention.key_length") || dim % heads == 0, "embedding length %d is not divisible by %d heads".formatted(dim, heads));
+            require(valueDim == headDim, "keys of %d and values of %d dimensions differ, which no model of this family has".formatted(headDim, valueDim));
+            int rotaryDim = file.integer(prefix + "rope.dimension_count", headDim);
+            require(ropeFactors == null || ropeFactors.length == rotaryDim / 2, "%d rotary dimensions do not fit the size of rope_freqs".formatted(rotaryDim));
+            var scaling = RopeScaling.fromGguf(file, architecture);
+            var layerNorm = prefix + "attention.layer_norm_epsilon";
+            return new DecoderConfig(architecture, vocabularySize, dim, file.integer(prefix + "feed_forward_length"), file.integer(prefix + "block_count"), heads,
+                file.integer(prefix + "attention.head_count_kv", heads), headDim,
+                file.has(layerNorm) ? file.floating(layerNorm) : file.floating(prefix + "attention.layer_norm_rms_epsilon"),
+                file.integer(prefix + "context_length"), 0, file.floating(prefix + "rope.freq_base", 10_000), rotaryDim,
+                ropeFactors == null ? scaling : new RopeScaling.Divided(scaling, ropeFactors, scaling.magnitude()), pairs);
+        });
+    }
+
+    /** From a config.json that uses the names that Llama's has, as most do. */
+    public static DecoderConfig fromHuggingFace(Metadata config, String architecture) {
+        return named(config, () -> {
+            int dim = config.integer("hidden_size"), heads = positive("num_attention_heads", config.integer("num_attention_heads"));
+            require(config.has("head_dim") || dim % heads == 0, "hidden_size %d is not divisible by %d heads".formatted(dim, heads));
+            int headDim = config.integer("head_dim", dim / heads);
+            return new DecoderConfig(architecture, config.integer("vocab_size"), dim, config.integer("intermediate_size"), config.integer("num_hidden_layers"), heads,
+                config.integer("num_key_value_heads", heads), headDim, config.floating("rms_norm_eps", 1e-6f), config.integer("max_position_embeddings"), 0,
+                config.floating("rope_theta", config.floating("rope_parameters.rope_theta", 10_000)),
+                Math.round(headDim * config.floating("partial_rotary_factor", 1)), RopeScaling.fromHuggingFace(config), Rope.Pairs.HALVES);
+        });
+    }
+
+    /** Throws where config.json names an activation that the family's blocks do not have. */
+    public static void requireActivation(Metadata config, String key, String... expected) {
+        var found = config.string(key, expected[0]);
+        for (var name : expected) if (name.equals(found)) return;
+        throw new ModelException("%s: %s is \"%s\", models of this family use %s".formatted(config.source(), key, found, String.join(" or ", expected)));
+    }
+
+    /** The {@code architecture.*} keys of a GGUF file of a model with RMS norms. */
+    public Map<String, Object> toGguf() {
+        var keys = new LinkedHashMap<String, Object>();
+        String prefix = architecture + ".";
+        keys.put(prefix + "vocab_size", vocabularySize);
+        keys.put(prefix + "context_length", contextLength);
+        keys.put(prefix + "embedding_length", dim);
+        keys.put(prefix + "block_count", layers);
+        keys.put(prefix + "feed_forward_length", hidden);
+        keys.put(prefix + "attention.head_count", heads);
+        keys.put(prefix + "attention.head_count_kv", kvHeads);
+        keys.put(prefix + "attention.key_length", headDim);
+        keys.put(prefix + "attention.value_length", headDim);
+        keys.put(prefix + "attention.layer_norm_rms_epsilon", eps);
+        if (window > 0) keys.put(prefix + "attention.sliding_window", window);
+        keys.put(prefix + "rope.freq_base", ropeBase);
+        keys.put(prefix + "rope.dimension_count", rotaryDim);
+        keys.putAll(scaling.toGguf(architecture));
+        return keys;
+    }
+
+    private static int positive(String name, int value) {
+        require(value > 0, "%s must be 1 or more, got %d".formatted(name, value));
+        return value;
+    }
+
+    private static void require(boolean good, String otherwise) {
+        if (!good) throw new ModelException(otherwise);
+    }
+
+    /** What {@code read} returns; its complaints begin with the file's name. */
+    public static <C> C named(Metadata file, Supplier<C> read) {
+        try {
+            return read.get();
+        } catch (ModelException e) {
+            throw e.getMessage().startsWith(file.source()) ? e : new ModelException(file.source() + ": " + e.getMessage(), e);
+        }
+    }
+}

@@ -1,0 +1,14 @@
+package inkstone.transformer.layers;
+
+import inkstone.tensor.Tensor;
+import inkstone.tensor.Weights;
+
+/** Layer norm over the last axis (Ba et al. 2016, arXiv:1607.06450). weight F32 [d], bias F32 [d] or null. */
+public record LayerNorm(Tensor weight, Tensor bias, float eps) {
+    /** {@code name}.weight, and {@code name}.bias where the source has one. */
+    public static LayerNorm of(Weights w, String name, int dim, float eps) {
+        return new LayerNorm(w.tensor(name + ".weight", dim), w.has(name + ".bias") ? w.tensor(name + ".bias", dim) : null, eps);
+    }
+
+    public Tensor forward(Tensor x) { return x.layerNorm(weight, bias, eps); }
+}
