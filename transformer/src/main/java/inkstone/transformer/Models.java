@@ -15,6 +15,7 @@ import inkstone.tokenizer.template.ChatTemplate;
 import inkstone.tokenizer.template.JinjaTemplate;
 import inkstone.transformer.llama.LlamaFamily;
 import inkstone.transformer.qwen2.Qwen2Family;
+import inkstone.transformer.qwen3.Qwen3Family;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,7 +26,7 @@ import java.util.Map;
 
 /** Opens language models of every family known here: GGUF files, and directories with safetensors, config.json and tokenizer.json. */
 public final class Models {
-    private static final List<Family> FAMILIES = List.of(new LlamaFamily(), new Qwen2Family());
+    private static final List<Family> FAMILIES = List.of(new LlamaFamily(), new Qwen2Family(), new Qwen3Family("qwen3"), new Qwen3Family("qwen3moe"));
 
     private Models() {}
 
