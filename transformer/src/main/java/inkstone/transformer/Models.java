@@ -14,6 +14,7 @@ import inkstone.tokenizer.Tokenizers;
 import inkstone.tokenizer.template.ChatTemplate;
 import inkstone.tokenizer.template.JinjaTemplate;
 import inkstone.transformer.llama.LlamaFamily;
+import inkstone.transformer.phi3.Phi3Family;
 import inkstone.transformer.qwen2.Qwen2Family;
 import inkstone.transformer.qwen3.Qwen3Family;
 import java.io.IOException;
@@ -26,7 +27,7 @@ import java.util.Map;
 
 /** Opens language models of every family known here: GGUF files, and directories with safetensors, config.json and tokenizer.json. */
 public final class Models {
-    private static final List<Family> FAMILIES = List.of(new LlamaFamily(), new Qwen2Family(), new Qwen3Family("qwen3"), new Qwen3Family("qwen3moe"));
+    private static final List<Family> FAMILIES = List.of(new LlamaFamily(), new Qwen2Family(), new Qwen3Family("qwen3"), new Qwen3Family("qwen3moe"), new Phi3Family());
 
     private Models() {}
 
