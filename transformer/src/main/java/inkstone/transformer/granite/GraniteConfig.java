@@ -1,0 +1,23 @@
+package inkstone.transformer.granite;
+
+import inkstone.tensor.AttentionShape;
+import inkstone.tensor.ModelException;
+import inkstone.transformer.DecoderConfig;
+
+/**
+ * The numbers of a Granite.
+ *
+ * @param embeddingScale what embeddings are multiplied by
+ * @param residualScale  what each part of a block is multiplied by before it is added
+ * @param attentionScale what scores are multiplied by
+ * @param logitScale     what logits are divided by
+ */
+public record GraniteConfig(DecoderConfig decoder, float embeddingScale, float residualScale, float attentionScale, float logitScale) {
+    public GraniteConfig {
+        if (!(embeddingScale > 0 && residualScale > 0 && attentionScale > 0 && logitScale > 0)) {
+            throw new ModelException("granite needs scales above 0, got %s, %s, %s and %s".formatted(embeddingScale, residualScale, attentionScale, logitScale));
+        }
+    }
+
+    AttentionShape attention() { return new AttentionShape(decoder.heads(), decoder.kvHeads(), decoder.headDim(), attentionScale); }
+}
