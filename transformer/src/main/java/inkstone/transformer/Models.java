@@ -17,6 +17,7 @@ import inkstone.transformer.falcon.FalconFamily;
 import inkstone.transformer.gemma2.Gemma2Family;
 import inkstone.transformer.gemma3.Gemma3Family;
 import inkstone.transformer.gpt2.Gpt2Family;
+import inkstone.transformer.gptoss.GptOssFamily;
 import inkstone.transformer.granite.GraniteFamily;
 import inkstone.transformer.llama.LlamaFamily;
 import inkstone.transformer.phi2.Phi2Family;
@@ -36,7 +37,7 @@ import java.util.Map;
 public final class Models {
     private static final List<Family> FAMILIES = List.of(new LlamaFamily(), new Qwen2Family(), new Qwen3Family("qwen3"), new Qwen3Family("qwen3moe"), new Phi3Family(),
         new Gpt2Family(), new Gemma2Family(), new Gemma3Family(), new StableLmFamily(), new Phi2Family(),
-        new FalconFamily(), new GraniteFamily("granite"), new GraniteFamily("granitemoe"));
+        new FalconFamily(), new GraniteFamily("granite"), new GraniteFamily("granitemoe"), new GptOssFamily());
 
     private Models() {}
 
