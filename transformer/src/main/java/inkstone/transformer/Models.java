@@ -13,17 +13,21 @@ import inkstone.tokenizer.Tokenizer;
 import inkstone.tokenizer.Tokenizers;
 import inkstone.tokenizer.template.ChatTemplate;
 import inkstone.tokenizer.template.JinjaTemplate;
+import inkstone.transformer.cohere.CommandRFamily;
 import inkstone.transformer.falcon.FalconFamily;
 import inkstone.transformer.gemma2.Gemma2Family;
 import inkstone.transformer.gemma3.Gemma3Family;
 import inkstone.transformer.gpt2.Gpt2Family;
+import inkstone.transformer.gptneox.GptNeoxFamily;
 import inkstone.transformer.gptoss.GptOssFamily;
 import inkstone.transformer.granite.GraniteFamily;
 import inkstone.transformer.llama.LlamaFamily;
+import inkstone.transformer.olmo2.Olmo2Family;
 import inkstone.transformer.phi2.Phi2Family;
 import inkstone.transformer.phi3.Phi3Family;
 import inkstone.transformer.qwen2.Qwen2Family;
 import inkstone.transformer.qwen3.Qwen3Family;
+import inkstone.transformer.smollm3.SmolLm3Family;
 import inkstone.transformer.stablelm.StableLmFamily;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -37,7 +41,8 @@ import java.util.Map;
 public final class Models {
     private static final List<Family> FAMILIES = List.of(new LlamaFamily(), new Qwen2Family(), new Qwen3Family("qwen3"), new Qwen3Family("qwen3moe"), new Phi3Family(),
         new Gpt2Family(), new Gemma2Family(), new Gemma3Family(), new StableLmFamily(), new Phi2Family(),
-        new FalconFamily(), new GraniteFamily("granite"), new GraniteFamily("granitemoe"), new GptOssFamily());
+        new FalconFamily(), new GraniteFamily("granite"), new GraniteFamily("granitemoe"), new GptOssFamily(), new Olmo2Family(),
+        new SmolLm3Family(), new GptNeoxFamily(), new CommandRFamily());
 
     private Models() {}
 
