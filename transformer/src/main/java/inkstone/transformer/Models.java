@@ -14,6 +14,7 @@ import inkstone.tokenizer.Tokenizers;
 import inkstone.tokenizer.template.ChatTemplate;
 import inkstone.tokenizer.template.JinjaTemplate;
 import inkstone.transformer.cohere.CommandRFamily;
+import inkstone.transformer.deepseek2.Deepseek2Family;
 import inkstone.transformer.falcon.FalconFamily;
 import inkstone.transformer.gemma2.Gemma2Family;
 import inkstone.transformer.gemma3.Gemma3Family;
@@ -40,9 +41,8 @@ import java.util.Map;
 /** Opens language models of every family known here: GGUF files, and directories with safetensors, config.json and tokenizer.json. */
 public final class Models {
     private static final List<Family> FAMILIES = List.of(new LlamaFamily(), new Qwen2Family(), new Qwen3Family("qwen3"), new Qwen3Family("qwen3moe"), new Phi3Family(),
-        new Gpt2Family(), new Gemma2Family(), new Gemma3Family(), new StableLmFamily(), new Phi2Family(),
-        new FalconFamily(), new GraniteFamily("granite"), new GraniteFamily("granitemoe"), new GptOssFamily(), new Olmo2Family(),
-        new SmolLm3Family(), new GptNeoxFamily(), new CommandRFamily());
+        new Gpt2Family(), new Gemma2Family(), new Gemma3Family(), new StableLmFamily(), new Phi2Family(), new FalconFamily(), new GraniteFamily("granite"),
+        new GraniteFamily("granitemoe"), new GptOssFamily(), new Olmo2Family(), new SmolLm3Family(), new GptNeoxFamily(), new CommandRFamily(), new Deepseek2Family());
 
     private Models() {}
 

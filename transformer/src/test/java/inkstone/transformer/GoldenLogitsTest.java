@@ -27,7 +27,8 @@ class GoldenLogitsTest {
     private static final double TOLERANCE = 5e-4;
 
     @ParameterizedTest
-    @ValueSource(strings = {"llama-linear", "llama3-rope", "mixtral", "qwen2", "qwen3", "phi3", "gpt2", "gemma2", "stablelm", "phi2", "falcon", "granite", "gptoss"})
+    @ValueSource(strings = {"llama-linear", "llama3-rope", "mixtral", "qwen2", "qwen3", "phi3", "gpt2", "gemma2", "stablelm", "phi2", "falcon", "granite", "gptoss",
+        "deepseek2-lite"})
     void logitsMatchLlamaCpp(String name) throws IOException {
         var file = folder("golden-logits").resolve(name);
         int[] tokens = ints(file.resolve("tokens.txt"));
@@ -66,7 +67,7 @@ class GoldenLogitsTest {
 
     /** Every family may be driven by a session, whatever its cache holds: what is told greedily is the likeliest token of each row of the packed forward. */
     @ParameterizedTest
-    @ValueSource(strings = {"gemma2", "gptoss"})
+    @ValueSource(strings = {"gemma2", "gptoss", "deepseek2-lite"})
     void aSessionTellsWhatThePackedForwardSays(String name) throws IOException {
         var file = folder("golden-logits").resolve(name);
         int[] prompt = ints(file.resolve("tokens.txt"));

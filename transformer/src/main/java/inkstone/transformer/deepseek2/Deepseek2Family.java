@@ -1,0 +1,20 @@
+package inkstone.transformer.deepseek2;
+
+import inkstone.tensor.Backend;
+import inkstone.tensor.ModelException;
+import inkstone.tensor.checkpoint.Checkpoint;
+import inkstone.tensor.checkpoint.CheckpointWeights;
+import inkstone.transformer.CausalModel;
+import inkstone.transformer.Family;
+
+/** DeepSeek 2 and 3, in files whose attention is split for latents. */
+public final class Deepseek2Family implements Family {
+    @Override public String architecture() { return "deepseek2"; }
+
+    @Override public CausalModel fromGguf(Checkpoint file, CheckpointWeights weights, Backend backend) {
+        var embedding = file.tensors().get("token_embd.weight");
+        if (embedding == null) throw new ModelException("%s: tensor token_embd.weight is missing".formatted(file.metadata().source()));
+        var config = Deepseek2Config.fromGguf(file.metadata(), embedding.shape().dim(0));
+        return weights.build(w -> Deepseek2.of(config, w, backend));
+    }
+}
