@@ -19,8 +19,8 @@ public interface Kernels {
     void rmsNorm(Tensor y, Tensor x, Tensor weight, float eps);
 
     /**
-     * y = (x - mean(x)) / sqrt(variance(x) + eps) · weight + bias over the last axis (Ba et al. 2016, arXiv:1607.06450). x F32 [.., d], weight F32 [d],
-     * bias F32 [d] or null.
+     * y = (x - mean(x)) / sqrt(variance(x) + eps) · weight + bias over the last axis (Ba et al. 2016, arXiv:1607.06450). x F32 [.., d]; weight F32 [d], or
+     * [heads, d] of which row r of x takes row r mod heads; bias F32 of the same shape, or null.
      */
     void layerNorm(Tensor y, Tensor x, Tensor weight, Tensor bias, float eps);
 

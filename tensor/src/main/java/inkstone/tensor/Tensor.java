@@ -117,12 +117,15 @@ public final class Tensor {
         return y;
     }
 
-    /** y = (x - mean(x)) / sqrt(variance(x) + eps) · weight + bias, over the last axis (Ba et al. 2016, arXiv:1607.06450). weight F32 [d], bias F32 [d] or null. */
+    /**
+     * y = (x - mean(x)) / sqrt(variance(x) + eps) · weight + bias, over the last axis (Ba et al. 2016, arXiv:1607.06450). weight F32 [d], or [heads, d] where rows of
+     * this are heads in turn; bias of the same shape or null.
+     */
     public Tensor layerNorm(Tensor weight, Tensor bias, float eps) {
         requireFloat("layerNorm");
-        var features = new Shape(shape.last());
-        require(weight.dtype == DType.F32 && weight.shape.equals(features), "layerNorm: x has %d features, weight is %s", shape.last(), weight);
-        require(bias == null || bias.dtype == DType.F32 && bias.shape.equals(features), "layerNorm: x has %d features, bias is %s", shape.last(), bias);
+        require(weight.dtype == DType.F32 && weight.shape.last() == shape.last() && weight.shape.rank() <= 2 && shape.rows() % weight.shape.rows() == 0,
+            "layerNorm: x is %s, weight %s", shape, weight);
+        require(bias == null || bias.dtype == DType.F32 && bias.shape.equals(weight.shape), "layerNorm: weight is %s, bias %s", weight, bias);
         Tensor y = like();
         kernels().layerNorm(y, this, weight, bias, eps);
         return y;

@@ -36,6 +36,7 @@ final class OpCases {
         cases.add(op("linear with bias, few rows", x(3, 40), weight(DType.F16, 19, 40), weight(DType.F32, 19)).run(in -> in.get(0).linear(in.get(1), in.get(2))));
         cases.add(op("linear with bias, panels", x(15, 40), weight(DType.BF16, 69, 40), weight(DType.F32, 69)).run(in -> in.get(0).linear(in.get(1), in.get(2))));
         for (int[] d : new int[][] {{1, 1}, {1, 5}, {7, 172}, {33, 288}, {40, 1024}}) rows(cases, d[0], d[1]);
+        cases.add(op("layerNorm of heads", x(15, 48), weight(DType.F32, 5, 48)).run(in -> in.get(0).layerNorm(in.get(1), null, 1e-3f)));
         for (var pairs : Rope.Pairs.values()) {
             rope(cases, pairs, 1, 1, 2, 1, 1f);
             rope(cases, pairs, 7, 3, 64, 32, 1f);

@@ -42,7 +42,7 @@ import java.util.Map;
 public final class Models {
     private static final List<Family> FAMILIES = List.of(new LlamaFamily(), new Qwen2Family(), new Qwen3Family("qwen3"), new Qwen3Family("qwen3moe"), new Phi3Family(),
         new Gpt2Family(), new Gemma2Family(), new Gemma3Family(), new StableLmFamily(), new Phi2Family(), new FalconFamily(), new GraniteFamily("granite"),
-        new GraniteFamily("granitemoe"), new GptOssFamily(), new Olmo2Family(), new SmolLm3Family(), new GptNeoxFamily(), new CommandRFamily(), new Deepseek2Family());
+        new GraniteFamily("granitemoe"), new GptOssFamily(), new Olmo2Family(), new SmolLm3Family(), new GptNeoxFamily(), new CommandRFamily("command-r"), new CommandRFamily("cohere2"), new Deepseek2Family());
 
     private Models() {}
 

@@ -56,7 +56,10 @@ final class ReferenceKernels implements Kernels {
             for (int i = 0; i < d; i++) mean += get(x, (long) r * d + i) / (double) d;
             for (int i = 0; i < d; i++) variance += Math.pow(get(x, (long) r * d + i) - mean, 2) / d;
             double inverse = 1 / Math.sqrt(variance + eps);
-            for (int i = 0; i < d; i++) set(y, (long) r * d + i, (get(x, (long) r * d + i) - mean) * inverse * get(weight, i) + (bias == null ? 0 : get(bias, i)));
+            long head = r % weight.shape().rows() * (long) d;
+            for (int i = 0; i < d; i++) {
+                set(y, (long) r * d + i, (get(x, (long) r * d + i) - mean) * inverse * get(weight, head + i) + (bias == null ? 0 : get(bias, head + i)));
+            }
         }
     }
 

@@ -7,14 +7,16 @@ import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.Family;
+import inkstone.transformer.layers.Windows;
 
-/** Command R and Aya 23; not Command R+, whose heads have norms of their own. */
-public final class CommandRFamily implements Family {
-    @Override public String architecture() { return "command-r"; }
-
+/** Command R, R+ and Aya 23 ("command-r"); Command R7B and A ("cohere2"). */
+public record CommandRFamily(String architecture) implements Family {
     @Override public CausalModel fromGguf(Checkpoint file, CheckpointWeights weights, Backend backend) {
-        var config = DecoderConfig.fromGguf(file, architecture(), Rope.Pairs.INTERLEAVED);
-        float logitScale = file.metadata().floating("command-r.logit_scale", 1);
-        return weights.build(w -> CommandR.of(config, logitScale, w, backend));
+        var metadata = file.metadata();
+        var config = DecoderConfig.fromGguf(file, architecture, Rope.Pairs.INTERLEAVED);
+        float logitScale = metadata.floating(architecture + ".logit_scale", 1);
+        var window = architecture + ".attention.sliding_window";
+        int[] windows = metadata.has(window) ? Windows.of(metadata, architecture, config.layers(), metadata.integer(window), 4) : null;
+        return weights.build(w -> CommandR.of(config, logitScale, windows, w, backend));
     }
 }

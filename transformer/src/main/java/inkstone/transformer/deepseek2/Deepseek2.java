@@ -17,7 +17,7 @@ import java.util.List;
 
 /**
  * DeepSeek 2 and 3 (DeepSeek-AI 2024, arXiv:2405.04434, arXiv:2412.19437): multi-head latent attention, and experts beside which every row goes through a shared one.
- * Parameters have the names of GGUF files, in which the map from latents to keys and values is split (attn_k_b, attn_v_b).
+ * Parameters have the names of GGUF files.
  */
 public record Deepseek2(Deepseek2Config config, Tensor tokenEmbd, List<Block> blocks, Tensor outputNorm, Linear output) implements CausalModel {
     public static Deepseek2 of(Deepseek2Config config, Weights w, Backend backend) {
@@ -32,32 +32,26 @@ public record Deepseek2(Deepseek2Config config, Tensor tokenEmbd, List<Block> bl
 
     @Override public Tensor forward(Tensor tokens, Context context) {
         var x = tokens.embedding(tokenEmbd);
-        var heads = heads(tokens);
+        var heads = Heads.of(tokens, config.decoder().heads());
         for (var block : blocks) x = block.forward(x, heads, context);
         return x.rmsNorm(outputNorm, config.decoder().eps());
-    }
-
-    /** Which head each row of [n · heads, ..] is: what {@link Tensor#expertLinear} takes for a matrix to each head. */
-    private Tensor heads(Tensor tokens) {
-        var heads = new int[tokens.shape().dim(0) * config.decoder().heads()];
-        for (int i = 0; i < heads.length; i++) heads[i] = i % config.decoder().heads();
-        return tokens.scope().ints(heads);
     }
 
     @Override public Tensor logits(Tensor hidden) { return output.forward(hidden); }
 
     /** @param shared the experts that every row goes to, as one; null where there are none */
-    record Block(DecoderConfig config, Tensor attnNorm, LatentAttention attention, Tensor ffnNorm, FeedForward feedForward, SwiGlu shared) {
+    record Block(DecoderConfig config, Tensor attnNorm, Attention attention, Tensor ffnNorm, FeedForward feedForward, SwiGlu shared) {
         static Block of(Deepseek2Config config, int layer, Rope rope, Weights w) {
             var c = config.decoder();
             boolean dense = layer < config.denseLayers();
-            return new Block(c, w.tensor("attn_norm.weight", c.dim()), LatentAttention.of(config, layer, rope, w), w.tensor("ffn_norm.weight", c.dim()),
+            return new Block(c, w.tensor("attn_norm.weight", c.dim()), config.split() ? LatentAttention.of(config, layer, rope, w) : ExpandedAttention.of(config, layer, rope, w),
+                w.tensor("ffn_norm.weight", c.dim()),
                 dense ? SwiGlu.of(w, "", c.dim(), c.hidden()) : Experts.of(w, c.dim(), config.experts()),
                 dense || config.shared() == 0 ? null : SwiGlu.of(w, "_shexp", c.dim(), config.shared()));
         }
 
         /** x [n, dim] -> [n, dim] */
-        Tensor forward(Tensor x, Tensor heads, Context context) {
+        Tensor forward(Tensor x, Heads heads, Context context) {
             var h = x.add(attention.forward(x.rmsNorm(attnNorm, config.eps()), heads, context));
             var normed = h.rmsNorm(ffnNorm, config.eps());
             var chosen = h.add(feedForward.forward(normed));

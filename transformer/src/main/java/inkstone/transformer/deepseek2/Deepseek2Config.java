@@ -11,10 +11,10 @@ import inkstone.transformer.RopeScaling;
 import inkstone.transformer.layers.Experts;
 
 /**
- * The numbers of a DeepSeek 2 or 3. Attention is over latents: all query heads read one key of latent and turning part, and the latent alone is its value
- * (DeepSeek-AI 2024, arXiv:2405.04434), so the cache holds latents.
+ * The numbers of a DeepSeek 2 or 3.
  *
  * @param decoder     its head is the query head before it is brought to the latents; its key and value widths are not those of the cache
+ * @param split       whether the file keeps the map from latents to keys apart from that to values, so that attention can be over latents
  * @param queryRank   rank of the queries' map, 0 where it is whole
  * @param latent      width of the latents
  * @param valueDim    width of a value head made of a latent
@@ -22,7 +22,7 @@ import inkstone.transformer.layers.Experts;
  * @param denseLayers how many first layers have no experts
  * @param shared      width of the experts that every row goes to, together; 0 for none
  */
-public record Deepseek2Config(DecoderConfig decoder, int queryRank, int latent, int valueDim, float scoreScale, int denseLayers, int shared,
+public record Deepseek2Config(DecoderConfig decoder, boolean split, int queryRank, int latent, int valueDim, float scoreScale, int denseLayers, int shared,
                               Experts.Sizes experts) implements ModelConfig {
     public Deepseek2Config {
         if (queryRank < 0 || latent < 1 || valueDim < 1 || denseLayers < 0 || shared < 0 || decoder.rotaryDim() < 2 || decoder.rotaryDim() >= decoder.headDim()) {
@@ -41,12 +41,15 @@ public record Deepseek2Config(DecoderConfig decoder, int queryRank, int latent, 
     int plain() { return decoder.headDim() - decoder.rotaryDim(); }
 
     @Override public AttentionShape attention() {
+        if (!split) return new AttentionShape(decoder.heads(), decoder.heads(), decoder.headDim(), scoreScale).withValueHeadDim(valueDim);
         return new AttentionShape(decoder.heads(), 1, latent + decoder.rotaryDim(), scoreScale).withValueHeadDim(latent);
     }
 
     static Deepseek2Config fromGguf(Metadata file, int vocabularySize) {
         return DecoderConfig.named(file, () -> {
-            int headDim = file.integer("deepseek2.attention.key_length_mla"), rotaryDim = file.integer("deepseek2.rope.dimension_count");
+            boolean split = file.has("deepseek2.attention.key_length_mla");
+            var suffix = split ? "_mla" : "";
+            int headDim = file.integer("deepseek2.attention.key_length" + suffix), valueDim = file.integer("deepseek2.attention.value_length" + suffix), rotaryDim = file.integer("deepseek2.rope.dimension_count");
             var scaling = RopeScaling.fromGguf(file, "deepseek2");
             double magnitude = 1;
             if (scaling instanceof RopeScaling.Yarn yarn && file.has("deepseek2.rope.scaling.yarn_log_multiplier")) {
@@ -60,8 +63,8 @@ public record Deepseek2Config(DecoderConfig decoder, int queryRank, int latent, 
                 file.integer("deepseek2.block_count"), heads, heads, headDim, file.floating("deepseek2.attention.layer_norm_rms_epsilon"),
                 file.integer("deepseek2.context_length"), 0, file.floating("deepseek2.rope.freq_base", 10_000), rotaryDim, scaling, Rope.Pairs.INTERLEAVED);
             var experts = Experts.Sizes.fromGguf(file, "deepseek2", routing(file));
-            return new Deepseek2Config(decoder, file.integer("deepseek2.attention.q_lora_rank", 0), file.integer("deepseek2.attention.kv_lora_rank"),
-                file.integer("deepseek2.attention.value_length_mla"), (float) (magnitude * magnitude / Math.sqrt(headDim)),
+            return new Deepseek2Config(decoder, split, file.integer("deepseek2.attention.q_lora_rank", 0), file.integer("deepseek2.attention.kv_lora_rank"),
+                valueDim, (float) (magnitude * magnitude / Math.sqrt(headDim)),
                 file.integer("deepseek2.leading_dense_block_count", 0), Math.multiplyExact(experts.hidden(), file.integer("deepseek2.expert_shared_count", 0)), experts);
         });
     }

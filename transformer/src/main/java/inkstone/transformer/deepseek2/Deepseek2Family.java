@@ -7,7 +7,7 @@ import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.Family;
 
-/** DeepSeek 2 and 3, in files whose attention is split for latents. */
+/** DeepSeek 2 and 3. */
 public final class Deepseek2Family implements Family {
     @Override public String architecture() { return "deepseek2"; }
 

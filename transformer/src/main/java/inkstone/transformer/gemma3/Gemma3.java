@@ -55,7 +55,7 @@ public record Gemma3(DecoderConfig config, float logitCap, Tensor tokenEmbd, Lis
                  Tensor postAttentionNorm, Tensor ffnNorm, Linear ffnGate, Linear ffnUp, Linear ffnDown, Tensor postFfwNorm) {
         static Block of(DecoderConfig c, AttentionShape shape, int layer, Rope rope, Weights w) {
             return new Block(c.eps(), shape, layer, rope, w.tensor("attn_norm.weight", c.dim()), Qkv.of(c, w),
-                new HeadNorm(w.tensor("attn_q_norm.weight", c.headDim()), c.eps()), new HeadNorm(w.tensor("attn_k_norm.weight", c.headDim()), c.eps()),
+                new HeadNorm.Rms(w.tensor("attn_q_norm.weight", c.headDim()), c.eps()), new HeadNorm.Rms(w.tensor("attn_k_norm.weight", c.headDim()), c.eps()),
                 w.linear("attn_output", c.queryDim(), c.dim()), w.tensor("post_attention_norm.weight", c.dim()), w.tensor("ffn_norm.weight", c.dim()),
                 w.linear("ffn_gate", c.dim(), c.hidden()), w.linear("ffn_up", c.dim(), c.hidden()), w.linear("ffn_down", c.hidden(), c.dim()),
                 w.tensor("post_ffw_norm.weight", c.dim()));

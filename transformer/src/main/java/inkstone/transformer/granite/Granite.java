@@ -41,18 +41,22 @@ public record Granite(GraniteConfig numbers, Tensor tokenEmbd, List<Block> block
 
     @Override public Tensor logits(Tensor hidden) { return output.forward(hidden).scale(1 / numbers.logitScale()); }
 
-    record Block(GraniteConfig numbers, int layer, Rope rope, Tensor attnNorm, Qkv qkv, Linear attnOutput, Tensor ffnNorm, FeedForward feedForward) {
+    /** @param shared an expert that every row goes to; null where there is none */
+    record Block(GraniteConfig numbers, int layer, Rope rope, Tensor attnNorm, Qkv qkv, Linear attnOutput, Tensor ffnNorm, FeedForward feedForward, SwiGlu shared) {
         static Block of(GraniteConfig numbers, Experts.Sizes experts, int layer, Rope rope, Weights w) {
             var c = numbers.decoder();
             return new Block(numbers, layer, rope, w.tensor("attn_norm.weight", c.dim()), Qkv.of(c, w), w.linear("attn_output", c.queryDim(), c.dim()),
-                w.tensor("ffn_norm.weight", c.dim()), experts == null ? SwiGlu.of(w, "", c.dim(), c.hidden()) : Experts.of(w, c.dim(), experts));
+                w.tensor("ffn_norm.weight", c.dim()), experts == null ? SwiGlu.of(w, "", c.dim(), c.hidden()) : Experts.of(w, c.dim(), experts),
+                numbers.shared() == 0 ? null : SwiGlu.of(w, "_shexp", c.dim(), numbers.shared()));
         }
 
         /** x [n, dim] -> [n, dim] */
         Tensor forward(Tensor x, Context context) {
             float eps = numbers.decoder().eps(), residual = numbers.residualScale();
             var h = x.add(attention(x.rmsNorm(attnNorm, eps), context).scale(residual));
-            return h.add(feedForward.forward(h.rmsNorm(ffnNorm, eps)).scale(residual));
+            var normed = h.rmsNorm(ffnNorm, eps);
+            var fed = feedForward.forward(normed);
+            return h.add((shared == null ? fed : fed.add(shared.forward(normed))).scale(residual));
         }
 
         private Tensor attention(Tensor x, Context context) {

@@ -17,7 +17,7 @@ public record GraniteFamily(String architecture) implements Family {
         var prefix = architecture + ".";
         var config = DecoderConfig.named(metadata, () -> new GraniteConfig(c, metadata.floating(prefix + "embedding_scale", 1),
             metadata.floating(prefix + "residual_scale", 1), metadata.floating(prefix + "attention.scale", (float) (1 / Math.sqrt(c.headDim()))),
-            metadata.floating(prefix + "logit_scale")));
+            metadata.floating(prefix + "logit_scale"), metadata.integer(prefix + "expert_shared_feed_forward_length", 0)));
         var experts = Experts.Sizes.orNull(metadata, architecture);
         return weights.build(w -> Granite.of(config, experts, w, backend));
     }

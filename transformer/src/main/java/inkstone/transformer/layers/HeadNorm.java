@@ -1,12 +1,31 @@
 package inkstone.transformer.layers;
 
 import inkstone.tensor.Tensor;
+import inkstone.tensor.Weights;
 
-/** RMS norm of each head by itself (Dehghani et al. 2023, arXiv:2302.05442, with RMS for layer norm). weight F32 [headDim]. */
-public record HeadNorm(Tensor weight, float eps) {
-    /** x [n, heads · headDim] -> the same. */
-    public Tensor forward(Tensor x) {
-        int n = x.shape().dim(0), width = x.shape().last(), headDim = weight.shape().last();
-        return x.view(n * (width / headDim), headDim).rmsNorm(weight, eps).view(n, width);
+/** A norm of each head by itself, before queries and keys meet (Dehghani et al. 2023, arXiv:2302.05442): x [n, heads · headDim] -> the same. */
+public sealed interface HeadNorm {
+    Tensor forward(Tensor x);
+
+    /** RMS norm with weights that all heads share: F32 [headDim]. */
+    record Rms(Tensor weight, float eps) implements HeadNorm {
+        @Override public Tensor forward(Tensor x) { return heads(x, weight.shape().last()).rmsNorm(weight, eps).view(x.shape().dim(0), x.shape().last()); }
     }
+
+    /** Layer norm without bias, with weights for each head: F32 [heads, headDim]. */
+    record Layer(Tensor weight, float eps) implements HeadNorm {
+        @Override public Tensor forward(Tensor x) { return heads(x, weight.shape().last()).layerNorm(weight, null, eps).view(x.shape().dim(0), x.shape().last()); }
+    }
+
+    /** Nothing: the model has no such norm. */
+    record None() implements HeadNorm {
+        @Override public Tensor forward(Tensor x) { return x; }
+    }
+
+    /** {@code name}.weight [heads, headDim] where the source has it, as the larger models of some families do. */
+    static HeadNorm layerOrNone(Weights w, String name, int heads, int headDim, float eps) {
+        return w.has(name + ".weight") ? new Layer(w.tensor(name + ".weight", heads, headDim), eps) : new None();
+    }
+
+    private static Tensor heads(Tensor x, int headDim) { return x.view(x.shape().dim(0) * (x.shape().last() / headDim), headDim); }
 }

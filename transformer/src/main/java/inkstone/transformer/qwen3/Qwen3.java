@@ -43,7 +43,7 @@ public record Qwen3(DecoderConfig config, Tensor tokenEmbd, List<Block> blocks, 
                  Tensor ffnNorm, FeedForward feedForward) {
         static Block of(DecoderConfig c, Experts.Sizes experts, int layer, Rope rope, Weights w) {
             return new Block(c, layer, rope, w.tensor("attn_norm.weight", c.dim()), Qkv.of(c, w),
-                new HeadNorm(w.tensor("attn_q_norm.weight", c.headDim()), c.eps()), new HeadNorm(w.tensor("attn_k_norm.weight", c.headDim()), c.eps()),
+                new HeadNorm.Rms(w.tensor("attn_q_norm.weight", c.headDim()), c.eps()), new HeadNorm.Rms(w.tensor("attn_k_norm.weight", c.headDim()), c.eps()),
                 w.linear("attn_output", c.queryDim(), c.dim()), w.tensor("ffn_norm.weight", c.dim()),
                 experts == null ? SwiGlu.of(w, "", c.dim(), c.hidden()) : Experts.of(w, c.dim(), experts));
         }

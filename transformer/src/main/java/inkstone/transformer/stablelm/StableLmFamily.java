@@ -1,7 +1,6 @@
 package inkstone.transformer.stablelm;
 
 import inkstone.tensor.Backend;
-import inkstone.tensor.ModelException;
 import inkstone.tensor.Rope;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
@@ -9,14 +8,11 @@ import inkstone.transformer.CausalModel;
 import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.Family;
 
-/** StableLM 3B and StableLM 2 1.6B. */
+/** StableLM 3B, StableLM 2 1.6B and 12B. */
 public final class StableLmFamily implements Family {
     @Override public String architecture() { return "stablelm"; }
 
     @Override public CausalModel fromGguf(Checkpoint file, CheckpointWeights weights, Backend backend) {
-        if (file.metadata().bool("stablelm.use_parallel_residual", false)) {
-            throw new ModelException("%s: StableLM 2 12B, with its parallel blocks, is not supported".formatted(file.metadata().source()));
-        }
         var config = DecoderConfig.fromGguf(file, architecture(), Rope.Pairs.HALVES);
         return weights.build(w -> StableLm.of(config, w, backend));
     }
