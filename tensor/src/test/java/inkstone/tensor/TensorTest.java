@@ -65,6 +65,19 @@ class TensorTest {
         assertEquals(held, scope.bytes());
     }
 
+    @Test void viewsAreTheSameMemory() {
+        var rows = x(3, 4).set(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11);
+        assertArrayEquals(new float[] {4, 5, 6, 7}, rows.rows(1, 2).toFloats());
+        assertEquals(new Shape(6, 2), rows.view(6, 2).shape());
+        assertArrayEquals(new float[] {2, 3}, rows.view(6, 2).rows(1, 2).toFloats());
+        assertEquals(18L * 2, weight(DType.Q4_0, 2, 3, 32).rows(1, 2).view(3, 32).rows(0, 2).data().byteSize());
+        refused("view: F32 [3, 4] cannot be seen as [5, 2]", () -> rows.view(5, 2));
+        refused("view: Q8_0 [2, 32] cannot be seen as [4, 16]", () -> weight(DType.Q8_0, 2, 32).view(4, 16));
+        refused("rows: F32 [3, 4] has no part 2 to 4", () -> rows.rows(2, 4));
+        var fused = new Linear.Dense(weight(DType.F32, 5, 4), weight(DType.F32, 5));
+        assertEquals(new Shape(3, 2), fused.rows(3, 5).forward(rows).shape());
+    }
+
     @Test void resetGivesTheSameAddressesAgain() {
         var first = new long[50];
         for (int round = 0; round < 3; round++) {

@@ -9,6 +9,7 @@ import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.tensor.checkpoint.Gguf;
 import inkstone.tensor.checkpoint.GgufWriter;
 import inkstone.tensor.checkpoint.Safetensors;
+import inkstone.tensor.checkpoint.Stored;
 import inkstone.tensor.checkpoint.TensorData;
 import inkstone.tensor.checkpoint.TensorInfo;
 import inkstone.tensor.reference.ReferenceBackend;
@@ -98,7 +99,8 @@ public final class Converter {
             described.ggufVectors().forEach(this::addVector);
             for (var info : file.tensors().values()) {
                 var name = described.ggufName(info.name());
-                if (!described.unused(name) && info.dtype() != DType.I32) add(name, info, file, described.sourceRow(name));
+                if (described.unused(name) || info.dtype() == DType.I32) continue;
+                if (described.stored(name) == Stored.AS_ASKED) add(name, info, file, described.sourceRow(name)); else addChanged(name, info, file, described.stored(name));
             }
             return write();
         }
@@ -106,7 +108,7 @@ public final class Converter {
 
     /** The file must make a model before it may become another file. */
     private static void requireWhole(Family.HuggingFaceModel described, Checkpoint file) {
-        try (var backend = new ReferenceBackend(); var weights = new CheckpointWeights(file, backend, described::ggufName)) {
+        try (var backend = new ReferenceBackend(); var weights = new CheckpointWeights(file, backend, described::ggufName, described::stored)) {
             described.of(weights, backend);
         }
     }
@@ -183,13 +185,28 @@ public final class Converter {
     }
 
     private void addVector(String name, float[] values) {
-        add(new TensorInfo(name, DType.F32, new Shape(values.length)), out -> {
-            try (var arena = Arena.ofConfined()) {
-                var bytes = arena.allocate(DType.F32.bytes(values.length));
-                Blocks.fromFloats(DType.F32, values, bytes, 0, values.length);
-                out.write(bytes);
-            }
+        var target = new TensorInfo(name, DType.F32, new Shape(values.length));
+        add(target, out -> write(target, values, out));
+    }
+
+    /** A tensor that the source keeps otherwise, whole in memory. */
+    private void addChanged(String name, TensorInfo source, Checkpoint file, Stored stored) {
+        var shape = stored == Stored.TRANSPOSED ? new Shape(source.shape().last(), source.shape().dim(0)) : source.shape();
+        var target = new TensorInfo(name, format(name, new TensorInfo(name, source.dtype(), shape)), shape);
+        bytesRead += file.data(source.name()).byteSize();
+        add(target, out -> {
+            var values = new float[Math.toIntExact(shape.elements())];
+            Blocks.toFloats(source.dtype(), file.data(source.name()), 0, values, values.length);
+            write(target, stored.asked(values, source.shape().last()), out);
         });
+    }
+
+    private static void write(TensorInfo target, float[] values, TensorData.Output out) throws IOException {
+        try (var arena = Arena.ofConfined()) {
+            var bytes = arena.allocate(target.dtype().bytes(values.length));
+            store(target, values, bytes, 0);
+            out.write(bytes);
+        }
     }
 
     private void add(TensorInfo info, TensorData data) {

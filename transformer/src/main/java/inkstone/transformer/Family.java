@@ -4,6 +4,7 @@ import inkstone.tensor.Backend;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.tensor.checkpoint.Metadata;
+import inkstone.tensor.checkpoint.Stored;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.IntUnaryOperator;
@@ -34,6 +35,9 @@ public interface Family {
 
         /** The {@code architecture.*} keys of a GGUF file. */
         Map<String, Object> ggufMetadata();
+
+        /** How the tensor is kept, compared with a GGUF file. */
+        default Stored stored(String ggufName) { return Stored.AS_ASKED; }
 
         /** Which row of the tensor becomes a row of it in a GGUF file, where rotary pairs may lie elsewhere. */
         default IntUnaryOperator sourceRow(String ggufName) { return IntUnaryOperator.identity(); }

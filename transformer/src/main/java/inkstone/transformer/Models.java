@@ -77,7 +77,7 @@ public final class Models {
         var described = huggingFaceFamily(config).fromHuggingFace(config);
         var opened = new Opened(Safetensors.open(directory));
         try {
-            opened.weights = new CheckpointWeights(opened.checkpoint, backend, described::ggufName);
+            opened.weights = new CheckpointWeights(opened.checkpoint, backend, described::ggufName, described::stored);
             var model = described.of(opened.weights, backend);
             opened.tokenizer = Tokenizers.fromJson(directory);
             return opened.languageModel(name(directory), model, backend, chatTemplate(directory));

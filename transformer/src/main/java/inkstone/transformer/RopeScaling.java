@@ -131,7 +131,8 @@ public sealed interface RopeScaling {
         String prefix = architecture + ".rope.scaling.";
         String type = metadata.string(prefix + "type", metadata.has(architecture + ".rope.scale_linear") ? "linear" : "none");
         return switch (type) {
-            case "none" -> NONE;
+            // the tables of longrope are tensors: a family that does not know them has no use for them and says so
+            case "none", "longrope" -> NONE;
             case "linear" -> new Linear(metadata.floating(prefix + "factor", metadata.floating(architecture + ".rope.scale_linear", 1)));
             case "yarn" -> new Yarn(metadata.floating(prefix + "factor"),
                 metadata.integer(prefix + "original_context_length", metadata.integer(architecture + ".context_length")),

@@ -48,7 +48,7 @@ class ModelsTest {
         refused(Files.createDirectory(directory.resolve("empty")), "has no config.json");
         var other = Files.createDirectory(directory.resolve("other"));
         Files.writeString(other.resolve("config.json"), "{\"architectures\": [\"MambaForCausalLM\"]}");
-        refused(other, "\"MambaForCausalLM\" are not supported; supported are: LlamaForCausalLM, MistralForCausalLM");
+        refused(other, "\"MambaForCausalLM\" are not supported; supported are: GPT2LMHeadModel, Gemma2ForCausalLM, ");
         Files.writeString(other.resolve("config.json"), "{\"architectures\": ");
         refused(other, "is not JSON");
         Files.writeString(other.resolve("config.json"), "{}");

@@ -25,7 +25,7 @@ import java.util.stream.Stream;
 
 /**
  * The parameters of a file, on a backend. Matrices keep the file's format and, on a CPU, its bytes; one-dimensional ones (norms, biases) become F32,
- * which is what kernels take. Memory that had to be allocated belongs to this object until {@link #close}; the file must stay open, and the tensors
+ * which is what kernels take, and so does what the file keeps otherwise than asked for. Memory that had to be allocated belongs to this object until {@link #close}; the file must stay open, and the tensors
  * die with either. Any thread may ask.
  */
 public final class CheckpointWeights implements Weights, AutoCloseable {
@@ -37,15 +37,20 @@ public final class CheckpointWeights implements Weights, AutoCloseable {
     private final String source;
     /** Names that models ask for -> names in the file. */
     private final Map<String, String> fileNames = new HashMap<>();
+    private final Function<String, Stored> stored;
     private final Map<String, Tensor> loaded = new HashMap<>();
     private final List<MemorySegment> owned = new ArrayList<>();
 
     /** Models ask by the names in the file. */
-    public CheckpointWeights(Checkpoint checkpoint, Backend backend) { this(checkpoint, backend, UnaryOperator.identity()); }
+    public CheckpointWeights(Checkpoint checkpoint, Backend backend) { this(checkpoint, backend, UnaryOperator.identity(), _ -> Stored.AS_ASKED); }
 
-    /** @param names turns each name in the file into the name that models ask for; no two may become the same */
-    public CheckpointWeights(Checkpoint checkpoint, Backend backend, Function<String, String> names) {
+    /**
+     * @param names  turns each name in the file into the name that models ask for; no two may become the same
+     * @param stored says of each name that models ask for how the file keeps it
+     */
+    public CheckpointWeights(Checkpoint checkpoint, Backend backend, Function<String, String> names, Function<String, Stored> stored) {
         this.checkpoint = checkpoint;
+        this.stored = stored;
         this.backend = backend;
         this.source = checkpoint.metadata().source();
         Stream.concat(checkpoint.tensors().keySet().stream(), checkpoint.unsupported().keySet().stream()).forEach(fileName -> {
@@ -75,7 +80,7 @@ public final class CheckpointWeights implements Weights, AutoCloseable {
 
     @Override public synchronized Tensor tensor(String name, int... dims) {
         problem(name, new Shape(dims)).ifPresent(problem -> { throw new ModelException("%s: %s".formatted(source, problem)); });
-        return loaded.computeIfAbsent(name, _ -> load(checkpoint.tensors().get(fileNames.get(name)), dims));
+        return loaded.computeIfAbsent(name, _ -> load(checkpoint.tensors().get(fileNames.get(name)), stored.apply(name), dims));
     }
 
     @Override public boolean has(String name) { return fileNames.containsKey(name); }
@@ -87,17 +92,20 @@ public final class CheckpointWeights implements Weights, AutoCloseable {
         loaded.clear();
     }
 
-    private Tensor load(TensorInfo info, int[] dims) {
+    private Tensor load(TensorInfo info, Stored stored, int[] dims) {
         var bytes = checkpoint.data(info.name());
-        if (dims.length == 1 && info.dtype() != DType.F32 && info.dtype() != DType.I32) return Tensor.of(DType.F32, floats(info, bytes), dims);
+        if (stored != Stored.AS_ASKED || dims.length == 1 && info.dtype() != DType.F32 && info.dtype() != DType.I32) {
+            return Tensor.of(DType.F32, floats(info, stored, bytes), dims);
+        }
         var memory = backend.resident(bytes);
         if (!memory.equals(bytes)) owned.add(memory);
         return Tensor.of(info.dtype(), memory, dims);
     }
 
-    private MemorySegment floats(TensorInfo info, MemorySegment bytes) {
+    private MemorySegment floats(TensorInfo info, Stored stored, MemorySegment bytes) {
         var values = new float[Math.toIntExact(info.shape().elements())];
         Blocks.toFloats(info.dtype(), bytes, 0, values, values.length);
+        values = stored.asked(values, info.shape().last());
         var memory = backend.allocate(DType.F32.bytes(values.length));
         owned.add(memory);
         backend.upload(memory, MemorySegment.ofArray(values));
@@ -112,6 +120,7 @@ public final class CheckpointWeights implements Weights, AutoCloseable {
         if (fileName == null) return Optional.of("tensor %s %s is missing".formatted(Diagnosis.shown(name), expected));
         var info = checkpoint.tensors().get(fileName);
         if (info == null) return Optional.of(Contents.noKernel(fileName, checkpoint.unsupported().get(fileName)));
+        if (stored.apply(name) == Stored.TRANSPOSED) expected = new Shape(expected.last(), expected.dim(0));
         if (!info.shape().equals(expected)) return Optional.of("tensor %s should be %s, found %s".formatted(Diagnosis.shown(fileName), expected, info.shape()));
         return Optional.empty();
     }

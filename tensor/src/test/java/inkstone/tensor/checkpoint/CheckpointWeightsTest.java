@@ -1,6 +1,7 @@
 package inkstone.tensor.checkpoint;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
@@ -109,12 +110,22 @@ class CheckpointWeightsTest {
 
     @Test void namesAreTranslated() {
         Function<String, String> names = name -> name.replace("norm.", "output_norm.").replace("head.", "");
-        try (var file = file(FITS, 36); var weights = new CheckpointWeights(file, backend, names)) {
+        try (var file = file(FITS, 36); var weights = new CheckpointWeights(file, backend, names, _ -> Stored.AS_ASKED)) {
             assertEquals(new Shape(2), weights.build(w -> { w.linear("out", 3, 2); return w.tensor("output_norm.weight", 2); }).shape());
         }
         try (var file = file(FITS, 36)) {
-            var message = assertThrows(ModelException.class, () -> new CheckpointWeights(file, backend, _ -> "same")).getMessage();
+            var message = assertThrows(ModelException.class, () -> new CheckpointWeights(file, backend, _ -> "same", _ -> Stored.AS_ASKED)).getMessage();
             assertEquals("model.safetensors: tensors norm.weight and head.out.weight both become same", message);
+        }
+    }
+
+    @Test void whatTheFileKeepsOtherwiseIsAsAskedFor() {
+        assertArrayEquals(new float[] {1, 4, 2, 5, 3, 6}, Stored.TRANSPOSED.asked(new float[] {1, 2, 3, 4, 5, 6}, 3));
+        try (var file = file(FITS, 36); var weights = new CheckpointWeights(file, backend, name -> name, name -> name.startsWith("norm") ? Stored.LESS_ONE : Stored.TRANSPOSED)) {
+            var model = weights.build(w -> new Model(w.tensor("norm.weight", 2), w.at("head.").linear("out", 2, 3)));
+            assertEquals(2, model.norm.data().get(JAVA_FLOAT_UNALIGNED, 0));
+            assertEquals(new Shape(3, 2), ((Linear.Dense) model.out).weight().shape());
+            assertThrows(ModelException.class, () -> weights.tensor("head.out.weight", 2, 3));
         }
     }
 

@@ -1,13 +1,20 @@
 package inkstone.transformer.gemma2;
 
 import inkstone.tensor.Backend;
+import inkstone.tensor.ModelException;
 import inkstone.tensor.Rope;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
+import inkstone.tensor.checkpoint.Metadata;
+import inkstone.tensor.checkpoint.Stored;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.Family;
+import inkstone.transformer.HuggingFaceNames;
 import inkstone.transformer.layers.Windows;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
 
 /** Gemma 2. */
 public final class Gemma2Family implements Family {
@@ -19,9 +26,40 @@ public final class Gemma2Family implements Family {
     @Override public CausalModel fromGguf(Checkpoint file, CheckpointWeights weights, Backend backend) {
         var metadata = file.metadata();
         var c = DecoderConfig.fromGguf(file, architecture(), Rope.Pairs.HALVES);
-        int divisor = c.layers() == LAYERS_27B ? c.dim() / c.heads() : c.headDim(), window = metadata.integer("gemma2.attention.sliding_window", 4096);
-        var config = DecoderConfig.named(metadata, () -> new Gemma2Config(c, (float) (1 / Math.sqrt(divisor)), metadata.floating("gemma2.attn_logit_softcapping", 50),
+        int window = metadata.integer("gemma2.attention.sliding_window", 4096);
+        var config = DecoderConfig.named(metadata, () -> new Gemma2Config(c, queryScale(c), metadata.floating("gemma2.attn_logit_softcapping", 50),
             metadata.floating("gemma2.final_logit_softcapping", 30), Windows.of(metadata, architecture(), c.layers(), window, 2)));
         return weights.build(w -> Gemma2.of(config, w, backend));
+    }
+
+    private static float queryScale(DecoderConfig c) { return (float) (1 / Math.sqrt(c.layers() == LAYERS_27B ? c.dim() / c.heads() : c.headDim())); }
+
+    @Override public Set<String> huggingFaceArchitectures() { return Set.of("Gemma2ForCausalLM"); }
+
+    @Override public HuggingFaceModel fromHuggingFace(Metadata config) {
+        DecoderConfig.requireActivation(config, "hidden_activation", "gelu_pytorch_tanh", "gelu");
+        var c = DecoderConfig.fromHuggingFace(config, architecture());
+        return new HuggingFaceGemma2(DecoderConfig.named(config, () -> new Gemma2Config(c,
+            (float) (1 / Math.sqrt(config.floating("query_pre_attn_scalar", c.headDim()))), config.floating("attn_logit_softcapping", 50),
+            config.floating("final_logit_softcapping", 30), Windows.of(config, architecture(), c.layers(), config.integer("sliding_window", 4096), 2))));
+    }
+
+    private record HuggingFaceGemma2(Gemma2Config config) implements HuggingFaceModel {
+        private static final HuggingFaceNames NAMES = HuggingFaceNames.LLAMA.with(Map.of("post_attention_layernorm", "post_attention_norm",
+            "pre_feedforward_layernorm", "ffn_norm", "post_feedforward_layernorm", "post_ffw_norm"));
+
+        @Override public String ggufName(String tensor) { return NAMES.gguf(tensor); }
+        @Override public Stored stored(String ggufName) { return ggufName.endsWith("_norm.weight") ? Stored.LESS_ONE : Stored.AS_ASKED; }
+        @Override public CausalModel of(CheckpointWeights weights, Backend backend) { return weights.build(w -> Gemma2.of(config, w, backend)); }
+
+        @Override public Map<String, Object> ggufMetadata() {
+            var c = config.decoder();
+            if (config.queryScale() != queryScale(c)) throw new ModelException("query_pre_attn_scalar is not the usual one, and a GGUF file cannot tell");
+            var keys = new LinkedHashMap<>(c.toGguf());
+            keys.put("gemma2.attention.sliding_window", config.windows()[0]);
+            keys.put("gemma2.attn_logit_softcapping", config.scoreCap());
+            keys.put("gemma2.final_logit_softcapping", config.logitCap());
+            return keys;
+        }
     }
 }

@@ -9,12 +9,12 @@ import inkstone.tensor.checkpoint.Metadata;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.Family;
+import inkstone.transformer.HuggingFaceNames;
 import inkstone.transformer.RopeScaling;
 import inkstone.transformer.layers.Experts;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.IntUnaryOperator;
-import java.util.regex.Pattern;
 
 /** Llama 1-3, Mistral, Mixtral, TinyLlama, SmolLM and other models of their shape, from GGUF files and from Hugging Face's. */
 public final class LlamaFamily implements Family {
@@ -35,21 +35,10 @@ public final class LlamaFamily implements Family {
     }
 
     private record HuggingFaceLlama(DecoderConfig config) implements HuggingFaceModel {
-        private static final Pattern LAYER = Pattern.compile("model\\.layers\\.(\\d+)\\.(.+?)(\\.weight|\\.bias)?");
-        private static final Map<String, String> OUTSIDE_LAYERS = Map.of(
-            "model.embed_tokens.weight", "token_embd.weight", "model.norm.weight", "output_norm.weight", "lm_head.weight", "output.weight");
-        private static final Map<String, String> IN_LAYER = Map.of(
-            "input_layernorm", "attn_norm", "post_attention_layernorm", "ffn_norm",
-            "self_attn.q_proj", "attn_q", "self_attn.k_proj", "attn_k", "self_attn.v_proj", "attn_v", "self_attn.o_proj", "attn_output",
-            "mlp.gate_proj", "ffn_gate", "mlp.up_proj", "ffn_up", "mlp.down_proj", "ffn_down");
         /** A frequency table that early releases stored in every layer; the configuration says the same. */
         private static final String OLD_BUFFER = ".self_attn.rotary_emb.inv_freq";
 
-        @Override public String ggufName(String tensor) {
-            var match = LAYER.matcher(tensor);
-            if (!match.matches() || !IN_LAYER.containsKey(match.group(2))) return OUTSIDE_LAYERS.getOrDefault(tensor, tensor);
-            return "blk.%s.%s%s".formatted(match.group(1), IN_LAYER.get(match.group(2)), match.group(3) == null ? "" : match.group(3));
-        }
+        @Override public String ggufName(String tensor) { return HuggingFaceNames.LLAMA.gguf(tensor); }
 
         @Override public CausalModel of(CheckpointWeights weights, Backend backend) {
             return weights.build(w -> {

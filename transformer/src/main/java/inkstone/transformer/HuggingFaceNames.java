@@ -1,0 +1,40 @@
+package inkstone.transformer;
+
+import java.util.HashMap;
+import java.util.Map;
+import java.util.regex.Pattern;
+
+/**
+ * What tensors of Hugging Face's files are called in GGUF files, whose names the code uses.
+ *
+ * @param layer    matches names in layers: the number, the name, the suffix
+ * @param outside  whole names, outside the layers
+ * @param inLayers what stands after the number, without ".weight" or ".bias"
+ */
+public record HuggingFaceNames(Pattern layer, Map<String, String> outside, Map<String, String> inLayers) {
+    /** What Llama and most after it use. */
+    public static final HuggingFaceNames LLAMA = of("model\\.layers",
+        Map.of("model.embed_tokens.weight", "token_embd.weight", "model.norm.weight", "output_norm.weight", "lm_head.weight", "output.weight"),
+        Map.of("input_layernorm", "attn_norm", "post_attention_layernorm", "ffn_norm",
+            "self_attn.q_proj", "attn_q", "self_attn.k_proj", "attn_k", "self_attn.v_proj", "attn_v", "self_attn.o_proj", "attn_output",
+            "mlp.gate_proj", "ffn_gate", "mlp.up_proj", "ffn_up", "mlp.down_proj", "ffn_down"));
+
+    /** @param layers a regular expression */
+    public static HuggingFaceNames of(String layers, Map<String, String> outside, Map<String, String> inLayers) {
+        return new HuggingFaceNames(Pattern.compile(layers + "\\.(\\d+)\\.(.+?)(\\.weight|\\.bias)?"), outside, inLayers);
+    }
+
+    /** The same with these names in layers besides, or in place of those that there are. */
+    public HuggingFaceNames with(Map<String, String> more) {
+        var names = new HashMap<>(inLayers);
+        names.putAll(more);
+        return new HuggingFaceNames(layer, outside, Map.copyOf(names));
+    }
+
+    /** The GGUF name of a tensor; a name it does not know stays. */
+    public String gguf(String tensor) {
+        var match = layer.matcher(tensor);
+        if (!match.matches() || !inLayers.containsKey(match.group(2))) return outside.getOrDefault(tensor, tensor);
+        return "blk.%s.%s%s".formatted(match.group(1), inLayers.get(match.group(2)), match.group(3) == null ? "" : match.group(3));
+    }
+}
