@@ -46,11 +46,8 @@ public final class Scope implements AutoCloseable {
         return memory;
     }
 
-    /**
-     * Runs {@code block} and keeps only its result: the memory of everything else it made is handed out again. So the layers of a model need the memory of one. Nothing but the
-     * result may be used afterwards.
-     */
-    public Tensor local(Supplier<Tensor> block) {
+    /** For {@link Tensor#local}. */
+    Tensor local(Supplier<Tensor> block) {
         int markedChunk = chunk;
         long markedUsed = used;
         var result = block.get();

@@ -1,6 +1,7 @@
 package inkstone.tensor;
 
 import java.lang.foreign.MemorySegment;
+import java.util.function.UnaryOperator;
 
 /**
  * A contiguous row-major array of one {@link DType} in some backend's memory. An activation belongs to a {@link Scope} and dies at its reset; a weight
@@ -71,11 +72,17 @@ public final class Tensor {
     /** The same memory from index {@code from} to {@code to - 1} of the first dimension. */
     public Tensor rows(int from, int to) {
         require(0 <= from && from <= to && to <= shape.dim(0) && (shape.rank() > 1 || !dtype.isQuantized()), "rows: %s has no part %d to %d", this, from, to);
-        var dims = dims();
+        var dims = shape.toArray();
         dims[0] = to - from;
         long bytes = shape.dim(0) == 0 ? 0 : dtype.bytes(shape.elements() / shape.dim(0));
         return new Tensor(scope, new Shape(dims), dtype, data.asSlice(from * bytes, (to - from) * bytes));
     }
+
+    /**
+     * {@code block} of this activation, keeping only the result: the memory of everything else that it made is handed out again, so the layers of a model need the memory
+     * of one. Nothing but the result may be used afterwards.
+     */
+    public Tensor local(UnaryOperator<Tensor> block) { return scope.local(() -> block.apply(this)); }
 
     // ---- operations --------------------------------------------------------------------------------------------------------------------------------
 

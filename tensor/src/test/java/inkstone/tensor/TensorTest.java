@@ -66,7 +66,7 @@ class TensorTest {
     }
 
     @Test void viewsAreTheSameMemory() {
-        var rows = x(3, 4).set(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11);
+        var rows = x(3, 4).set(0f, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11);
         assertArrayEquals(new float[] {4, 5, 6, 7}, rows.rows(1, 2).toFloats());
         assertEquals(new Shape(6, 2), rows.view(6, 2).shape());
         assertArrayEquals(new float[] {2, 3}, rows.view(6, 2).rows(1, 2).toFloats());

@@ -39,7 +39,7 @@ public record CommandR(DecoderConfig config, float logitScale, Tensor tokenEmbd,
 
     @Override public Tensor forward(Tensor tokens, Context context) {
         var x = tokens.embedding(tokenEmbd);
-        for (var block : blocks) x = block.forward(x, context);
+        for (var block : blocks) x = x.local(input -> block.forward(input, context));
         return outputNorm.forward(x);
     }
 

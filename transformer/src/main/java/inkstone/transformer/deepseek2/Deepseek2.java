@@ -33,7 +33,7 @@ public record Deepseek2(Deepseek2Config config, Tensor tokenEmbd, List<Block> bl
     @Override public Tensor forward(Tensor tokens, Context context) {
         var x = tokens.embedding(tokenEmbd);
         var heads = Heads.of(tokens, config.decoder().heads());
-        for (var block : blocks) x = block.forward(x, heads, context);
+        for (var block : blocks) x = x.local(input -> block.forward(input, heads, context));
         return x.rmsNorm(outputNorm, config.decoder().eps());
     }
 

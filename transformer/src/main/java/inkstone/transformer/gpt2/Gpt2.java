@@ -24,7 +24,7 @@ public record Gpt2(DecoderConfig config, Tensor tokenEmbd, Tensor positionEmbd, 
 
     @Override public Tensor forward(Tensor tokens, Context context) {
         var x = tokens.embedding(tokenEmbd).add(context.positions().embedding(positionEmbd));
-        for (var block : blocks) x = block.forward(x, context);
+        for (var block : blocks) x = x.local(input -> block.forward(input, context));
         return outputNorm.forward(x);
     }
 

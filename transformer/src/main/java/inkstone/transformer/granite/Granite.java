@@ -35,7 +35,7 @@ public record Granite(GraniteConfig numbers, Tensor tokenEmbd, List<Block> block
 
     @Override public Tensor forward(Tensor tokens, Context context) {
         var x = tokens.embedding(tokenEmbd).scale(numbers.embeddingScale());
-        for (var block : blocks) x = block.forward(x, context);
+        for (var block : blocks) x = x.local(input -> block.forward(input, context));
         return x.rmsNorm(outputNorm, config().eps());
     }
 

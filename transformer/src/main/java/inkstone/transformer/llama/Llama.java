@@ -30,10 +30,7 @@ public record Llama(DecoderConfig config, Tensor tokenEmbd, List<LlamaBlock> blo
 
     @Override public Tensor forward(Tensor tokens, Context context) {
         var x = tokens.embedding(tokenEmbd);
-        for (var block : blocks) {
-            var input = x;
-            x = x.scope().local(() -> block.forward(input, context));
-        }
+        for (var block : blocks) x = x.local(input -> block.forward(input, context));
         return x.rmsNorm(outputNorm, config.eps());
     }
 

@@ -29,7 +29,7 @@ public record Phi2(DecoderConfig config, Tensor tokenEmbd, List<Block> blocks, L
 
     @Override public Tensor forward(Tensor tokens, Context context) {
         var x = tokens.embedding(tokenEmbd);
-        for (var block : blocks) x = block.forward(x, context);
+        for (var block : blocks) x = x.local(input -> block.forward(input, context));
         return outputNorm.forward(x);
     }
 
