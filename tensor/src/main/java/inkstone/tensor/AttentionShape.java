@@ -10,23 +10,29 @@ package inkstone.tensor;
  * @param window       how many positions a query sees, its own included (Beltagy et al. 2020, arXiv:2004.05150); 0: all before it
  * @param softCap      scores become softCap · tanh(score / softCap) (Gemma Team 2024, arXiv:2408.00118); 0: they stay
  * @param sinks        F32 [heads], the score of one more position that every query sees and whose value is zero (Xiao et al. 2023, arXiv:2309.17453); or null
+ * @param causal       whether a query sees positions up to its own only; otherwise all of its sequence, as encoders do, and then without a window or a cache
  */
-public record AttentionShape(int heads, int kvHeads, int headDim, int valueHeadDim, float scale, int window, float softCap, Tensor sinks) {
+public record AttentionShape(int heads, int kvHeads, int headDim, int valueHeadDim, float scale, int window, float softCap, Tensor sinks,
+                             boolean causal) {
     public AttentionShape {
         if (heads < 1 || kvHeads < 1 || headDim < 1 || valueHeadDim < 1 || heads % kvHeads != 0) {
             throw new IllegalArgumentException("attention needs heads divisible by kvHeads, got %d heads, %d kvHeads of %d and %d"
                 .formatted(heads, kvHeads, headDim, valueHeadDim));
         }
+        if (!causal && window != 0) throw new IllegalArgumentException("attention to both sides has no window, got " + window);
         if (window < 0 || !(softCap >= 0)) throw new IllegalArgumentException("attention needs window and softCap of 0 or more, got %d and %s".formatted(window, softCap));
     }
 
     /** Values as wide as keys, no window, no cap, no sinks. */
-    public AttentionShape(int heads, int kvHeads, int headDim, float scale) { this(heads, kvHeads, headDim, headDim, scale, 0, 0, null); }
+    public AttentionShape(int heads, int kvHeads, int headDim, float scale) { this(heads, kvHeads, headDim, headDim, scale, 0, 0, null, true); }
 
-    public AttentionShape withValueHeadDim(int valueHeadDim) { return new AttentionShape(heads, kvHeads, headDim, valueHeadDim, scale, window, softCap, sinks); }
-    public AttentionShape withWindow(int window) { return new AttentionShape(heads, kvHeads, headDim, valueHeadDim, scale, window, softCap, sinks); }
-    public AttentionShape withSoftCap(float softCap) { return new AttentionShape(heads, kvHeads, headDim, valueHeadDim, scale, window, softCap, sinks); }
-    public AttentionShape withSinks(Tensor sinks) { return new AttentionShape(heads, kvHeads, headDim, valueHeadDim, scale, window, softCap, sinks); }
+    public AttentionShape withValueHeadDim(int valueHeadDim) { return new AttentionShape(heads, kvHeads, headDim, valueHeadDim, scale, window, softCap, sinks, causal); }
+    public AttentionShape withWindow(int window) { return new AttentionShape(heads, kvHeads, headDim, valueHeadDim, scale, window, softCap, sinks, causal); }
+    public AttentionShape withSoftCap(float softCap) { return new AttentionShape(heads, kvHeads, headDim, valueHeadDim, scale, window, softCap, sinks, causal); }
+    public AttentionShape withSinks(Tensor sinks) { return new AttentionShape(heads, kvHeads, headDim, valueHeadDim, scale, window, softCap, sinks, causal); }
+
+    /** Each query sees its whole sequence. */
+    public AttentionShape bidirectional() { return new AttentionShape(heads, kvHeads, headDim, valueHeadDim, scale, window, softCap, sinks, false); }
 
     /** Floats in one row of queries. */
     public int queryDim() { return heads * headDim; }

@@ -61,7 +61,8 @@ public interface Kernels {
     void weightedSum(Tensor y, Tensor x, Tensor weights);
 
     /**
-     * Causal attention among the rows of a packed batch: row i attends rows starts[i]..i, or the last of them that the window holds. q F32 [n, heads · headDim],
+     * Attention among the rows of a packed batch: row i attends rows starts[i]..i, or the last of them that the window holds; where the shape is not causal, all
+     * neighbouring rows of the same start. q F32 [n, heads · headDim],
      * k F32 [n, kvHeads · headDim], v F32 [n, kvHeads · valueHeadDim], starts I32 [n]: the first row of row i's sequence; y F32 [n, heads · valueHeadDim].
      */
     void attention(Tensor y, Tensor q, Tensor k, Tensor v, Tensor starts, AttentionShape shape);

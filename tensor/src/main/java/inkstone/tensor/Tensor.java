@@ -242,7 +242,7 @@ public final class Tensor {
         return y;
     }
 
-    /** Causal attention of these queries among the rows of a packed batch; see {@link Kernels#attention}. */
+    /** Attention of these queries among the rows of a packed batch; see {@link Kernels#attention}. */
     public Tensor attention(Tensor k, Tensor v, Tensor starts, AttentionShape heads) {
         requireQueries("attention", heads);
         require(k.dtype == DType.F32 && k.shape.equals(new Shape(shape.dim(0), heads.keyDim())) && v.dtype == DType.F32
@@ -256,6 +256,7 @@ public final class Tensor {
     /** Causal attention of these queries over a paged cache; see {@link Kernels#pagedAttention}. */
     public Tensor pagedAttention(Tensor keys, Tensor values, Tensor positions, Tensor sequences, Tensor pageTable, AttentionShape heads) {
         requireQueries("pagedAttention", heads);
+        require(heads.causal(), "pagedAttention: attention to both sides needs all rows at once, not a cache");
         require(keys.shape.rank() == 3 && keys.shape.last() == heads.keyDim() && values.dtype == keys.dtype
             && values.shape.equals(new Shape(keys.shape.dim(0), keys.shape.dim(1), heads.valueDim())),
             "pagedAttention: cache of keys %s and values %s does not hold %d kvHeads of %d and %d", keys, values, heads.kvHeads(), heads.headDim(), heads.valueHeadDim());

@@ -61,6 +61,7 @@ final class OpCases {
                 paged(cases, DType.F32, special, sinks, 5, new int[][] {{12, 13}, {129, 130}, {3, 4}});
             }
         }
+        attention(cases, heads82.bidirectional(), false, 1, 20, 150);
         for (int[] heads : new int[][] {{1, 1, 1}, {4, 4, 8}, {6, 2, 5}, {9, 3, 64}, {8, 1, 48}, {2, 2, 172}}) {
             attention(cases, heads, 1);
             attention(cases, heads, 7);
@@ -143,7 +144,7 @@ final class OpCases {
 
     private static String text(AttentionShape shape, boolean sinks) {
         return "%d/%d x %d>%d, window %d, cap %s%s".formatted(shape.heads(), shape.kvHeads(), shape.headDim(), shape.valueHeadDim(), shape.window(), shape.softCap(),
-            sinks ? ", sinks" : "");
+            (sinks ? ", sinks" : "") + (shape.causal() ? "" : ", both sides"));
     }
 
     private static void attention(List<OpCase> cases, int[] heads, int... lengths) { attention(cases, shape(heads), false, lengths); }

@@ -13,6 +13,7 @@ import inkstone.tokenizer.Tokenizer;
 import inkstone.tokenizer.Tokenizers;
 import inkstone.tokenizer.template.ChatTemplate;
 import inkstone.tokenizer.template.JinjaTemplate;
+import inkstone.transformer.bert.BertFamily;
 import inkstone.transformer.cohere.CommandRFamily;
 import inkstone.transformer.deepseek2.Deepseek2Family;
 import inkstone.transformer.falcon.FalconFamily;
@@ -43,6 +44,7 @@ public final class Models {
     private static final List<Family> FAMILIES = List.of(new LlamaFamily(), new Qwen2Family(), new Qwen3Family("qwen3"), new Qwen3Family("qwen3moe"), new Phi3Family(),
         new Gpt2Family(), new Gemma2Family(), new Gemma3Family(), new StableLmFamily(), new Phi2Family(), new FalconFamily(), new GraniteFamily("granite"),
         new GraniteFamily("granitemoe"), new GptOssFamily(), new Olmo2Family(), new SmolLm3Family(), new GptNeoxFamily(), new CommandRFamily("command-r"), new CommandRFamily("cohere2"), new Deepseek2Family());
+    private static final List<EmbeddingFamily> EMBEDDING_FAMILIES = List.of(new BertFamily());
 
     private Models() {}
 
@@ -72,6 +74,31 @@ public final class Models {
         }
     }
 
+    /**
+     * A model that makes vectors of texts, of a GGUF file; otherwise as {@link #open}.
+     *
+     * @throws ModelException where the file is not such a model
+     */
+    public static Embedder openEmbedder(Path path, Backend backend) throws IOException {
+        if (!Files.exists(path)) throw new ModelException("%s does not exist; give a GGUF file".formatted(path));
+        if (Files.isDirectory(path)) throw new ModelException("%s is a directory; embedding models are read from GGUF files only".formatted(path));
+        var opened = new Opened(Gguf.open(path));
+        try {
+            var metadata = opened.checkpoint.metadata();
+            var architecture = metadata.string("general.architecture");
+            var family = EMBEDDING_FAMILIES.stream().filter(known -> known.architecture().equals(architecture)).findFirst()
+                .orElseThrow(() -> unknown("embedding models", path.toString(), architecture, EMBEDDING_FAMILIES.stream().map(EmbeddingFamily::architecture).toList()));
+            opened.weights = new CheckpointWeights(opened.checkpoint, backend);
+            var model = family.fromGguf(opened.checkpoint, opened.weights, backend);
+            opened.tokenizer = Tokenizers.fromGguf(metadata);
+            opened.requireFits(model.vocabularySize());
+            return new Embedder(name(path), model, opened.tokenizer, backend, opened::closeFile);
+        } catch (RuntimeException e) {
+            opened.close();
+            throw e;
+        }
+    }
+
     private static LanguageModel openDirectory(Path directory, Backend backend) throws IOException {
         var config = HuggingFaceJson.read(directory.resolve("config.json"));
         var described = huggingFaceFamily(config).fromHuggingFace(config);
@@ -91,19 +118,19 @@ public final class Models {
 
     private static Family family(String architecture, Path path) {
         return FAMILIES.stream().filter(family -> family.architecture().equals(architecture)).findFirst()
-            .orElseThrow(() -> unknown(path.toString(), architecture, FAMILIES.stream().map(Family::architecture).toList()));
+            .orElseThrow(() -> unknown("models", path.toString(), architecture, FAMILIES.stream().map(Family::architecture).toList()));
     }
 
     static Family huggingFaceFamily(Metadata config) {
         var architectures = config.strings("architectures");
         return FAMILIES.stream().filter(family -> architectures.stream().anyMatch(family.huggingFaceArchitectures()::contains)).findFirst()
-            .orElseThrow(() -> unknown(config.source(), String.join(", ", architectures),
+            .orElseThrow(() -> unknown("models", config.source(), String.join(", ", architectures),
                 FAMILIES.stream().flatMap(family -> family.huggingFaceArchitectures().stream()).sorted().toList()));
     }
 
-    private static ModelException unknown(String source, String architecture, Collection<String> known) {
-        return new ModelException("%s: models of architecture \"%s\" are not supported; supported are: %s"
-            .formatted(source, architecture, String.join(", ", known)));
+    private static ModelException unknown(String kind, String source, String architecture, Collection<String> known) {
+        return new ModelException("%s: %s of architecture \"%s\" are not supported; supported are: %s"
+            .formatted(source, kind, architecture, String.join(", ", known)));
     }
 
     // ---- what comes with the weights -------------------------------------------------------------------------------------------------------------------
@@ -142,10 +169,7 @@ public final class Models {
 
         LanguageModel languageModel(String name, CausalModel model, Backend backend, String template) {
             var config = model.config();
-            if (tokenizer.vocabularySize() > config.vocabularySize()) {
-                throw new ModelException("%s: the tokenizer has %d tokens, the model %d"
-                    .formatted(checkpoint.metadata().source(), tokenizer.vocabularySize(), config.vocabularySize()));
-            }
+            requireFits(config.vocabularySize());
             var tensors = checkpoint.tensors().values();
             long parameters = 0, bytes = 0;
             for (var tensor : tensors) {
@@ -155,6 +179,12 @@ public final class Models {
             MachineMemory.require(bytes, checkpoint.metadata().source(), "a smaller or more compressed model");
             var chat = template == null ? ChatTemplate.PLAIN : compile(template);
             return new LanguageModel(name, model, tokenizer, chat, template != null, backend, format(tensors), parameters, bytes, this::closeFile);
+        }
+
+        /** Throws where the tokenizer has tokens that the model has not. */
+        void requireFits(int vocabularySize) {
+            if (tokenizer.vocabularySize() <= vocabularySize) return;
+            throw new ModelException("%s: the tokenizer has %d tokens, the model %d".formatted(checkpoint.metadata().source(), tokenizer.vocabularySize(), vocabularySize));
         }
 
         private ChatTemplate compile(String template) {

@@ -86,6 +86,21 @@ class GoldenLogitsTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"reference", "cpu"})
+    void embeddingsMatchLlamaCpp(String device) throws IOException {
+        var file = folder("golden-logits").resolve("bert");
+        try (var backend = TestData.backend(device); var bert = Models.openEmbedder(file.resolve("model.gguf"), backend); var scope = Scope.inference(backend)) {
+            float[] vector = bert.model().embed(scope.ints(ints(file.resolve("tokens.txt")))).toFloats();
+            double difference = largestDifference(floats(file.resolve("logits.f32")), vector);
+            assertTrue(difference < TOLERANCE, "off by " + difference);
+            if (Boolean.getBoolean("inkstone.figures")) System.out.printf("%-16s %-9s %.1e%n", "bert", device, difference);
+            assertThrows(IllegalArgumentException.class, () -> bert.model().embed(scope.ints(new int[65])));
+            var refusal = assertThrows(ModelException.class, () -> Models.openEmbedder(file.resolveSibling("qwen2").resolve("model.gguf"), backend).close()).getMessage();
+            assertTrue(refusal.endsWith("embedding models of architecture \"qwen2\" are not supported; supported are: bert"), refusal);
+        }
+    }
+
     @Test void otherArchitecturesAreRefusedWithTheKnownOnes() throws IOException {
         try (var backend = new ReferenceBackend()) {
             for (var name : new String[] {"bert", "mamba", "rwkv7"}) {

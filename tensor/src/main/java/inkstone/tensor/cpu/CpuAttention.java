@@ -10,7 +10,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
- * Causal attention with an online softmax (Milakov & Gimelshein 2018, arXiv:1805.02867; Dao et al. 2022, arXiv:2205.14135): keys and values pass once in blocks of
+ * Attention with an online softmax (Milakov & Gimelshein 2018, arXiv:1805.02867; Dao et al. 2022, arXiv:2205.14135): keys and values pass once in blocks of
  * {@link #BLOCK}, and no matrix of scores over the whole context is made. A task is a few neighbouring rows of one sequence and the query heads of one key-value head:
  * together the columns of two panel products, scores = queries · keysᵀ and mix += probabilities · values.
  */
@@ -37,6 +37,7 @@ final class CpuAttention {
             counts[row] = row - first.at(row) + 1;
             Indices.check("attention: start", first.at(row), row, row + 1);
         }
+        if (!shape.causal()) for (int row = counts.length - 2; row >= 0; row--) if (sequences[row] == sequences[row + 1]) counts[row] = counts[row + 1];
         run(address(y), address(q), new Keys(Cells.of(k), Cells.of(v), null, 1, 0), counts, sequences, shape);
     }
 

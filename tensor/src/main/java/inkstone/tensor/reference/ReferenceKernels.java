@@ -200,7 +200,9 @@ final class ReferenceKernels implements Kernels {
     @Override public void attention(Tensor y, Tensor q, Tensor k, Tensor v, Tensor starts, AttentionShape shape) {
         for (int row = 0; row < q.shape().dim(0); row++) {
             int start = index("attention: start", integer(starts, row), row, row + 1);
-            attend(y, q, row, k, v, row - start + 1, position -> start + position, shape);
+            int end = row + 1;
+            while (!shape.causal() && end < q.shape().dim(0) && integer(starts, end) == start) end++;
+            attend(y, q, row, k, v, end - start, position -> start + position, shape);
         }
     }
 
