@@ -48,6 +48,38 @@ public interface Kernels {
      */
     void clampedSwiglu(Tensor y, Tensor gate, Tensor up, float alpha, float limit);
 
+    /** y = function(x), F32, same shapes. */
+    void map(Tensor y, Tensor x, Elementwise function);
+
+    /** y = a · b, F32, same shapes. */
+    void mul(Tensor y, Tensor a, Tensor b);
+
+    /** y = a + (b - a) · weight. y, a, b F32 [n, d], weight F32 [n, d], or [d] for every row. */
+    void lerp(Tensor y, Tensor a, Tensor b, Tensor weight);
+
+    /** y[i] = the row before x[i] in its sequence, zeros for the first. y, x F32 [n, d], state of width d. */
+    void shift(Tensor y, Tensor x, Recurrence recurrence);
+
+    /**
+     * Convolution of each feature with the k - 1 rows before (Gu & Dao 2023, arXiv:2312.00752): y[i][c] = bias[c] + sum over j of weight[c][j] · x[i - k + 1 + j][c].
+     * y, x F32 [n, d], weight F32 [d, k], bias F32 [d] or null, state of width (k - 1) · d: the last rows, oldest first.
+     */
+    void causalConv(Tensor y, Tensor x, Tensor weight, Tensor bias, Recurrence recurrence);
+
+    /**
+     * Selective state space of Mamba (Gu & Dao 2023, arXiv:2312.00752): with t = ln(1 + exp(dt)), h[c][s] = exp(t[c] a[c][s]) h[c][s] + t[c] b[s] x[c] and
+     * y[c] = sum over s of c[s] h[c][s] + skip[c] x[c]. y, x, dt F32 [n, d]; b, c F32 [n, states]; a F32 [d, states], skip F32 [d]; state of width d · states.
+     */
+    void selectiveScan(Tensor y, Tensor x, Tensor dt, Tensor b, Tensor c, Tensor a, Tensor skip, Recurrence recurrence);
+
+    /**
+     * State of RWKV-7 (Peng et al. 2025, arXiv:2503.14456, section 4): for each head, with w = exp(-exp(-1/2) sigmoid(decay)), q = k · removal scaled to length 1 and
+     * k' = k (1 + (rate - 1) · replacement), S = S diag(w) - (S q) (q · rate)ᵀ + v k'ᵀ and y = S r; bonus = v (sum of r · k' · weight).
+     * All F32 [n, d] but removal, replacement, weight F32 [d]; state of width d · headDim, S of a head row by row.
+     */
+    void wkv7(Tensor y, Tensor bonus, Tensor r, Tensor decay, Tensor k, Tensor v, Tensor rate, Tensor removal, Tensor replacement, Tensor weight, int headDim,
+              Recurrence recurrence);
+
     /** The choice of experts for each row; see {@link Routing}. experts I32 [n, used], weights F32 [n, used], scores F32 [n, count], bias F32 [count] or null. */
     void route(Tensor experts, Tensor weights, Tensor scores, Tensor bias, Routing routing);
 

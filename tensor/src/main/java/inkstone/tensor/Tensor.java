@@ -155,6 +155,32 @@ public final class Tensor {
         return y;
     }
 
+    /** function(this), element by element. */
+    public Tensor map(Elementwise function) {
+        requireFloat("map");
+        Tensor y = like();
+        kernels().map(y, this, function);
+        return y;
+    }
+
+    public Tensor mul(Tensor other) {
+        requireFloat("mul");
+        require(other.dtype == DType.F32 && shape.equals(other.shape), "mul: %s does not fit %s", this, other);
+        Tensor y = like();
+        kernels().mul(y, this, other);
+        return y;
+    }
+
+    /** this + (other - this) · weight: all F32 [n, d], or weight [d] for every row. */
+    public Tensor lerp(Tensor other, Tensor weight) {
+        requireFloat("lerp");
+        require(shape.rank() == 2 && other.dtype == DType.F32 && shape.equals(other.shape), "lerp: %s does not fit %s", this, other);
+        require(weight.dtype == DType.F32 && (weight.shape.equals(shape) || weight.shape.equals(new Shape(shape.last()))), "lerp: %s does not fit weight %s", this, weight);
+        Tensor y = like();
+        kernels().lerp(y, this, other, weight);
+        return y;
+    }
+
     /** Turns each head by its row's position, I32 [n] (Su et al. 2021, arXiv:2104.09864). */
     public Tensor rope(Tensor positions, Rope rope) {
         requireFloat("rope");
@@ -269,6 +295,57 @@ public final class Tensor {
         return y;
     }
 
+    // ---- recurrent layers --------------------------------------------------------------------------------------------------------------------------
+
+    /** For each row the one before it in its sequence. */
+    public Tensor shift(Recurrence recurrence) {
+        requireRecurrence("shift", recurrence, shape.last());
+        Tensor y = like();
+        kernels().shift(y, this, recurrence);
+        return y;
+    }
+
+    /** Each feature convolved with the rows before; weight F32 [d, k], bias F32 [d] or null. See {@link Kernels#causalConv}. */
+    public Tensor causalConv(Tensor weight, Tensor bias, Recurrence recurrence) {
+        require(weight.dtype == DType.F32 && weight.shape.rank() == 2 && weight.shape.dim(0) == shape.last() && weight.shape.last() >= 2,
+            "causalConv: x %s does not fit weight %s", shape, weight);
+        require(bias == null || bias.dtype == DType.F32 && bias.shape.equals(new Shape(shape.last())), "causalConv: x %s does not fit bias %s", shape, bias);
+        requireRecurrence("causalConv", recurrence, (weight.shape.last() - 1) * shape.last());
+        Tensor y = like();
+        kernels().causalConv(y, this, weight, bias, recurrence);
+        return y;
+    }
+
+    /** This through a selective state space; see {@link Kernels#selectiveScan}. */
+    public Tensor selectiveScan(Tensor dt, Tensor b, Tensor c, Tensor a, Tensor skip, Recurrence recurrence) {
+        int d = shape.last(), states = a.shape.last();
+        require(dt.dtype == DType.F32 && dt.shape.equals(shape) && a.dtype == DType.F32 && a.shape.equals(new Shape(d, states)) && skip.dtype == DType.F32
+            && skip.shape.equals(new Shape(d)), "selectiveScan: x %s does not fit dt %s, a %s, skip %s", shape, dt, a, skip);
+        require(b.dtype == DType.F32 && b.shape.equals(new Shape(shape.dim(0), states)) && c.dtype == DType.F32 && c.shape.equals(b.shape),
+            "selectiveScan: %d states do not fit b %s, c %s", states, b, c);
+        requireRecurrence("selectiveScan", recurrence, d * states);
+        Tensor y = like();
+        kernels().selectiveScan(y, this, dt, b, c, a, skip, recurrence);
+        return y;
+    }
+
+    /** What {@link #wkv7} gives: y [n, d], and bonus [n, d] to be added behind the norm of y. */
+    public record Wkv(Tensor y, Tensor bonus) {}
+
+    /** This as r through the state of RWKV-7; see {@link Kernels#wkv7}. */
+    public Wkv wkv7(Tensor decay, Tensor k, Tensor v, Tensor rate, Tensor removal, Tensor replacement, Tensor weight, int headDim, Recurrence recurrence) {
+        int d = shape.last();
+        require(headDim > 0 && d % headDim == 0, "wkv7: rows of %d are not whole heads of %d", d, headDim);
+        for (var t : new Tensor[] {decay, k, v, rate}) require(t.dtype == DType.F32 && t.shape.equals(shape), "wkv7: r %s does not fit %s", shape, t);
+        for (var t : new Tensor[] {removal, replacement, weight}) require(t.dtype == DType.F32 && t.shape.equals(new Shape(d)), "wkv7: r %s does not fit weight %s", shape, t);
+        requireRecurrence("wkv7", recurrence, d * headDim);
+        Tensor y = like(), bonus = like();
+        kernels().wkv7(y, bonus, this, decay, k, v, rate, removal, replacement, weight, headDim, recurrence);
+        return new Wkv(y, bonus);
+    }
+
+    // ---- caches and rows ---------------------------------------------------------------------------------------------------------------------------
+
     /** Stores these rows in a cache [pages, pageSize, d] at slots I32 [n]. */
     public void scatterRows(Tensor cache, Tensor slots) {
         requireFloat("scatterRows");
@@ -319,6 +396,14 @@ public final class Tensor {
     private void requireGate(String op, Tensor up) {
         requireFloat(op);
         require(up.dtype == DType.F32 && shape.equals(up.shape), "%s: gate %s does not fit up %s", op, this, up);
+    }
+
+    private void requireRecurrence(String op, Recurrence recurrence, int width) {
+        requireFloat(op);
+        var state = recurrence.state();
+        require(shape.rank() == 2 && state.dtype == DType.F32 && state.shape.rank() == 2 && state.shape.last() == width, "%s: %s needs states of %d, got %s", op, this, width, state);
+        requireRowInts(op, "slots", recurrence.slots());
+        requireRowInts(op, "positions", recurrence.positions());
     }
 
     private static void requireCache(String op, Tensor cache) {

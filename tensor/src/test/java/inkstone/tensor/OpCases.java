@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import java.util.function.BiFunction;
 
 /** Every operation in every format and at awkward sizes, one line a case. A new operation is a new line here. */
 final class OpCases {
@@ -45,6 +46,20 @@ final class OpCases {
         for (var format : FORMATS) {
             for (int n : new int[] {0, 1, 3, 40}) experts(cases, format, n, 5, 2, 64, 96);
             experts(cases, format, 13, 3, 3, 32, 7);
+        }
+        recurrent(cases, "shift", 20, List.of(x(11, 20)), (in, r) -> in.get(0).shift(r));
+        recurrent(cases, "causalConv", 60, List.of(x(11, 20), weight(DType.F32, 20, 4), weight(DType.F32, 20)), (in, r) -> in.get(0).causalConv(in.get(1), in.get(2), r));
+        for (int n : new int[] {16, 5}) {
+            recurrent(cases, "selectiveScan " + n, 20 * n, List.of(x(11, 20), x(11, 20), x(11, n), x(11, n), x(20, n), weight(DType.F32, 20)),
+                (in, r) -> in.get(0).selectiveScan(in.get(1), in.get(2), in.get(3), in.get(4).map(Elementwise.RELU_SQUARED).scale(-1), in.get(5), r));
+        }
+        for (int n : new int[] {64, 24}) {
+            int d = 2 * n;
+            recurrent(cases, "wkv7 " + n, d * n, List.of(x(11, d), x(11, d), x(11, d), x(11, d), x(11, d), weight(DType.F32, d), weight(DType.F32, d), weight(DType.F32, d)),
+                (in, r) -> {
+                    var wkv = in.get(0).wkv7(in.get(1), in.get(2), in.get(3), in.get(4).map(Elementwise.SIGMOID), in.get(5), in.get(6), in.get(7), n, r);
+                    return wkv.y().concat(wkv.bonus());
+                });
         }
         for (int n : new int[] {1, 33}) {
             route(cases, n, 1, Routing.softmax(1));
@@ -103,6 +118,10 @@ final class OpCases {
         cases.add(op("scale" + shape, x(n, d)).exactly(in -> in.get(0).scale(0.3f)));
         cases.add(op("softCap" + shape, x(n, d)).run(in -> in.get(0).softCap(2)));
         cases.add(op("softCap 30" + shape, x(n, d)).run(in -> in.get(0).softCap(30)));
+        for (var function : Elementwise.values()) cases.add(op(function + shape, x(n, d)).run(in -> in.get(0).map(function)));
+        cases.add(op("mul" + shape, x(n, d), x(n, d)).exactly(in -> in.get(0).mul(in.get(1))));
+        cases.add(op("lerp" + shape, x(n, d), x(n, d), x(n, d)).run(in -> in.get(0).lerp(in.get(1), in.get(2))));
+        cases.add(op("lerp by one row" + shape, x(n, d), x(n, d), weight(DType.F32, d)).run(in -> in.get(0).lerp(in.get(1), in.get(2))));
         cases.add(op("concat" + shape, x(n, d), x(n, 3)).exactly(in -> in.get(0).concat(in.get(1))));
         cases.add(op("columns" + shape, x(n, d)).exactly(in -> in.get(0).columns(d / 3, d)));
         cases.add(op("gatherRows" + shape, x(n, d), ints(chosen)).exactly(in -> in.get(0).gatherRows(in.get(1))));
@@ -129,6 +148,21 @@ final class OpCases {
             weight(DType.F32, count, out), ints(chosen)).run(i -> i.get(0).expertLinear(i.get(1), i.get(2), i.get(3))));
         cases.add(op("expertLinear %s, a row for each, no bias".formatted(format), x(n * used, in), weight(format, count, out, in), ints(chosen))
             .run(i -> i.get(0).expertLinear(i.get(1), null, i.get(2))));
+    }
+
+    /** Five rows that begin a sequence and six that go on with another: what comes out, and the state that is left. */
+    private static void recurrent(List<OpCase> cases, String name, int width, List<OpCase.Input> inputs, BiFunction<List<Tensor>, Recurrence, Tensor> run) {
+        var all = new ArrayList<>(inputs);
+        int at = inputs.size();
+        all.add(weight(DType.F32, 3, width));
+        all.add(ints(2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0));
+        all.add(ints(0, 1, 2, 3, 4, 7, 8, 9, 10, 11, 12));
+        var array = all.toArray(OpCase.Input[]::new);
+        cases.add(op(name, array).run(in -> run.apply(in, new Recurrence(in.get(at), in.get(at + 1), in.get(at + 2)))));
+        cases.add(op(name + ", state", array).run(in -> {
+            run.apply(in, new Recurrence(in.get(at), in.get(at + 1), in.get(at + 2)));
+            return in.get(at);
+        }));
     }
 
     private static void route(List<OpCase> cases, int n, int count, Routing routing) {

@@ -164,7 +164,7 @@ public final class BatchScheduler implements Scheduler {
             Job job;
             synchronized (waiting) {
                 job = waiting.peek();
-                if (job == null || Math.ceilDiv(job.generation.prompt().length + 1, KvCache.PAGE_SIZE) > availablePages()) return;
+                if (job == null || Math.ceilDiv(job.generation.prompt().length + 1, engine.cache().pageSize()) > availablePages()) return;
                 waiting.remove();
                 running++;
             }

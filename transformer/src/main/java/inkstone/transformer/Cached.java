@@ -1,6 +1,7 @@
 package inkstone.transformer;
 
 import inkstone.tensor.AttentionShape;
+import inkstone.tensor.Recurrence;
 import inkstone.tensor.Tensor;
 
 /**
@@ -10,11 +11,14 @@ import inkstone.tensor.Tensor;
  * @param sequences I32 [n], each row's line in the page table
  * @param slots     I32 [n], where each row's key and value go: page · pageSize + offset
  * @param pageTable I32 [sequences, maxPages]
+ * @param states    I32 [n], the first page of each row's sequence, which is the line of its states
  */
-public record Cached(KvCache cache, Tensor positions, Tensor sequences, Tensor slots, Tensor pageTable) implements Context {
+public record Cached(KvCache cache, Tensor positions, Tensor sequences, Tensor slots, Tensor pageTable, Tensor states) implements Context {
     @Override public Tensor attend(int layer, Tensor q, Tensor k, Tensor v, AttentionShape shape) {
         k.scatterRows(cache.keys(layer), slots);
         v.scatterRows(cache.values(layer), slots);
         return q.pagedAttention(cache.keys(layer), cache.values(layer), positions, sequences, pageTable, shape);
     }
+
+    @Override public Recurrence recurrence(int layer, int state, int width) { return new Recurrence(cache.states(layer, state), states, positions); }
 }

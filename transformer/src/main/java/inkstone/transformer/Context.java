@@ -1,6 +1,7 @@
 package inkstone.transformer;
 
 import inkstone.tensor.AttentionShape;
+import inkstone.tensor.Recurrence;
 import inkstone.tensor.Tensor;
 
 /** Says what each row of a batch is, and is the only difference between training, prefill and decoding inside a model. */
@@ -10,4 +11,7 @@ public sealed interface Context permits Packed, Cached {
 
     /** Causal attention of these rows: q [n, heads · headDim], k [n, kvHeads · headDim], v [n, kvHeads · valueHeadDim] -> [n, heads · valueHeadDim]. */
     Tensor attend(int layer, Tensor q, Tensor k, Tensor v, AttentionShape shape);
+
+    /** State number {@code state} of a recurrent layer, {@code width} floats for each sequence. */
+    Recurrence recurrence(int layer, int state, int width);
 }

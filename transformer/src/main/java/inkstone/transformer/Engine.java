@@ -3,6 +3,7 @@ package inkstone.transformer;
 import inkstone.tensor.Backend;
 import inkstone.tensor.DType;
 import inkstone.tensor.Scope;
+import inkstone.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
@@ -29,8 +30,8 @@ final class Engine implements AutoCloseable {
         if (contextLength < 2 || contextLength > config.contextLength()) {
             throw new IllegalArgumentException("the context must be 2 to %d tokens for %s, got %d".formatted(config.contextLength(), model.name(), contextLength));
         }
-        MachineMemory.require(KvCache.bytes(config, cacheType, cacheTokens), "a cache for %d tokens".formatted(cacheTokens), "a smaller --context");
-        this.cache = new KvCache(backend, config, cacheType, cacheTokens);
+        MachineMemory.require(KvCache.bytes(config, cacheType, cacheTokens, contextLength), "a cache for %d tokens".formatted(cacheTokens), "a smaller --context");
+        this.cache = new KvCache(backend, config, cacheType, cacheTokens, contextLength);
         this.contextLength = contextLength;
         this.vocabulary = config.vocabularySize();
         this.scope = Scope.inference(backend);
@@ -77,7 +78,8 @@ final class Engine implements AutoCloseable {
         var positions = new int[n];
         var sequences = new int[n];
         var slots = new int[n];
-        int maxPages = Math.ceilDiv(contextLength, KvCache.PAGE_SIZE);
+        var states = new int[n];
+        int maxPages = Math.ceilDiv(contextLength, cache.pageSize());
         var pageTable = new int[runs.size() * maxPages];
         var lastRows = new int[wanted];
         int row = 0, last = 0;
@@ -90,22 +92,32 @@ final class Engine implements AutoCloseable {
                 positions[row] = position;
                 sequences[row] = line;
                 slots[row] = sequence.slot(position);
+                states[row] = sequence.page(0);
             }
             for (int page = 0; page < sequence.pages(); page++) pageTable[line * maxPages + page] = sequence.page(page);
             if (run.logits) lastRows[last++] = row - 1;
         }
         var table = scope.tensor(DType.I32, runs.size(), maxPages).set(pageTable);
-        var context = new Cached(cache, scope.ints(positions), scope.ints(sequences), scope.ints(slots), table);
-        var hidden = model.forward(scope.ints(tokens), context);
-        if (wanted > 0) {
-            int count = wanted * vocabulary;
-            if (logits.length < count) logits = new float[count];
-            backend.download(MemorySegment.ofArray(logits).asSlice(0, 4L * count), model.logits(hidden.gatherRows(scope.ints(lastRows))).data());
-        } else {
-            backend.synchronize();
+        var context = new Cached(cache, scope.ints(positions), scope.ints(sequences), scope.ints(slots), table, scope.ints(states));
+        try {
+            run(scope.ints(tokens), context, lastRows);
+        } catch (RuntimeException | Error e) {
+            if (cache.recurrent()) for (var run : runs) run.sequence.truncate(0);      // states may be those of any token by now
+            throw e;
         }
         for (var run : runs) run.sequence.advance(run.rows);
         return logits;
+    }
+
+    private void run(Tensor tokens, Cached context, int[] lastRows) {
+        var hidden = model.forward(tokens, context);
+        if (lastRows.length == 0) {
+            backend.synchronize();
+            return;
+        }
+        int count = lastRows.length * vocabulary;
+        if (logits.length < count) logits = new float[count];
+        backend.download(MemorySegment.ofArray(logits).asSlice(0, 4L * count), model.logits(hidden.gatherRows(scope.ints(lastRows))).data());
     }
 
     @Override public void close() {

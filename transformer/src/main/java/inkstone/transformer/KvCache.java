@@ -11,46 +11,73 @@ import java.util.List;
 /**
  * Keys and values of every layer in pages of {@link #PAGE_SIZE} tokens (Kwon et al. 2023, arXiv:2309.06180), allocated once. A sequence holds pages, not memory of
  * its own; what cannot be had from the free list cannot be had. One thread.
+ *
+ * <p>Layers of a recurrent model keep states of one size in place of keys and values. There a page is a whole context long, and holds one sequence's states.
  */
 public final class KvCache implements AutoCloseable {
-    /** Tokens in a page. */
+    /** Tokens in a page of keys and values. */
     public static final int PAGE_SIZE = 32;
 
     private final Backend backend;
     private final List<MemorySegment> memory = new ArrayList<>();
     private final List<Tensor> keys = new ArrayList<>(), values = new ArrayList<>();
+    private final List<List<Tensor>> states = new ArrayList<>();
     private final ArrayDeque<Integer> free = new ArrayDeque<>();
-    private final int pages;
+    private final boolean recurrent;
+    private final int pageSize, pages;
 
-    /** Room for {@code tokens} tokens (rounded up to pages) in {@code dtype}, F32 or F16. */
-    public KvCache(Backend backend, ModelConfig config, DType dtype, int tokens) {
+    /**
+     * Room for {@code tokens} tokens, rounded up to pages.
+     *
+     * @param dtype         of keys and values, F32 or F16; states are F32
+     * @param contextLength tokens that a sequence may have at most
+     */
+    public KvCache(Backend backend, ModelConfig config, DType dtype, int tokens, int contextLength) {
         this.backend = backend;
-        this.pages = Math.ceilDiv(tokens, PAGE_SIZE);
-        var shape = config.attention();
+        this.recurrent = config.stateWidths().length > 0;
+        this.pageSize = recurrent ? contextLength : PAGE_SIZE;
+        this.pages = Math.ceilDiv(tokens, pageSize);
         for (int layer = 0; layer < config.layers(); layer++) {
-            keys.add(table(dtype, shape.keyDim()));
-            values.add(table(dtype, shape.valueDim()));
+            if (recurrent) {
+                var ofLayer = new ArrayList<Tensor>();
+                for (int width : config.stateWidths()) ofLayer.add(table(DType.F32, pages, width));
+                states.add(ofLayer);
+            } else {
+                keys.add(table(dtype, pages, pageSize, config.attention().keyDim()));
+                values.add(table(dtype, pages, pageSize, config.attention().valueDim()));
+            }
         }
         for (int page = 0; page < pages; page++) free.add(page);
     }
 
     /** What the cache for {@code tokens} tokens would take. */
-    static long bytes(ModelConfig config, DType dtype, int tokens) {
+    static long bytes(ModelConfig config, DType dtype, int tokens, int contextLength) {
+        long ofPage = 0;
+        for (int width : config.stateWidths()) ofPage += DType.F32.bytes(width);
+        if (ofPage > 0) return config.layers() * ofPage * Math.ceilDiv(tokens, contextLength);
         long positions = (long) Math.ceilDiv(tokens, PAGE_SIZE) * PAGE_SIZE;
         return config.layers() * (dtype.bytes(positions * config.attention().keyDim()) + dtype.bytes(positions * config.attention().valueDim()));
     }
 
-    private Tensor table(DType dtype, int width) {
-        var segment = backend.allocate(dtype.bytes((long) pages * PAGE_SIZE * width));
+    private Tensor table(DType dtype, int... dims) {
+        long elements = 1;
+        for (int dim : dims) elements *= dim;
+        var segment = backend.allocate(dtype.bytes(elements));
         memory.add(segment);
-        return Tensor.of(dtype, segment, pages, PAGE_SIZE, width);
+        return Tensor.of(dtype, segment, dims);
     }
 
     /** F32 or F16 [pages, PAGE_SIZE, kvHeads · headDim] */
     public Tensor keys(int layer) { return keys.get(layer); }
     /** F32 or F16 [pages, PAGE_SIZE, kvHeads · valueHeadDim] */
     public Tensor values(int layer) { return values.get(layer); }
+    /** F32 [pages, width], the {@code state}-th of a recurrent layer */
+    public Tensor states(int layer, int state) { return states.get(layer).get(state); }
 
+    /** Whether sequences have states, which cannot be taken back to an earlier token. */
+    public boolean recurrent() { return recurrent; }
+    /** Tokens in a page. */
+    public int pageSize() { return pageSize; }
     public int pages() { return pages; }
     public int freePages() { return free.size(); }
     public long bytes() { return memory.stream().mapToLong(MemorySegment::byteSize).sum(); }

@@ -11,5 +11,8 @@ public interface ModelConfig {
     int layers();
     /** Tokens the model was made for. */
     int contextLength();
+    /** Of the widest layer; throws {@link UnsupportedOperationException} where the model is recurrent. */
     AttentionShape attention();
+    /** Floats of each state that a layer of a recurrent model keeps of a sequence; none where layers keep keys and values of every token. */
+    default int[] stateWidths() { return new int[0]; }
 }

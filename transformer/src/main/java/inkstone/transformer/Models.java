@@ -24,11 +24,13 @@ import inkstone.transformer.gptneox.GptNeoxFamily;
 import inkstone.transformer.gptoss.GptOssFamily;
 import inkstone.transformer.granite.GraniteFamily;
 import inkstone.transformer.llama.LlamaFamily;
+import inkstone.transformer.mamba.MambaFamily;
 import inkstone.transformer.olmo2.Olmo2Family;
 import inkstone.transformer.phi2.Phi2Family;
 import inkstone.transformer.phi3.Phi3Family;
 import inkstone.transformer.qwen2.Qwen2Family;
 import inkstone.transformer.qwen3.Qwen3Family;
+import inkstone.transformer.rwkv7.Rwkv7Family;
 import inkstone.transformer.smollm3.SmolLm3Family;
 import inkstone.transformer.stablelm.StableLmFamily;
 import java.io.IOException;
@@ -43,7 +45,8 @@ import java.util.Map;
 public final class Models {
     private static final List<Family> FAMILIES = List.of(new LlamaFamily(), new Qwen2Family(), new Qwen3Family("qwen3"), new Qwen3Family("qwen3moe"), new Phi3Family(),
         new Gpt2Family(), new Gemma2Family(), new Gemma3Family(), new StableLmFamily(), new Phi2Family(), new FalconFamily(), new GraniteFamily("granite"),
-        new GraniteFamily("granitemoe"), new GptOssFamily(), new Olmo2Family(), new SmolLm3Family(), new GptNeoxFamily(), new CommandRFamily("command-r"), new CommandRFamily("cohere2"), new Deepseek2Family());
+        new GraniteFamily("granitemoe"), new GptOssFamily(), new Olmo2Family(), new SmolLm3Family(), new GptNeoxFamily(), new CommandRFamily("command-r"), new CommandRFamily("cohere2"), new Deepseek2Family(), new MambaFamily(),
+        new Rwkv7Family());
     private static final List<EmbeddingFamily> EMBEDDING_FAMILIES = List.of(new BertFamily());
 
     private Models() {}

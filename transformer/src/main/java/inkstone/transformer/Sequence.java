@@ -31,8 +31,8 @@ final class Sequence {
 
     int pages() { return pageCount; }
 
-    /** Where the cache keeps a position: page · PAGE_SIZE + offset. */
-    int slot(int position) { return pages[position / KvCache.PAGE_SIZE] * KvCache.PAGE_SIZE + position % KvCache.PAGE_SIZE; }
+    /** Where the cache keeps a position: page · pageSize + offset. */
+    int slot(int position) { return pages[position / cache.pageSize()] * cache.pageSize() + position % cache.pageSize(); }
 
     void append(int token) {
         if (length == tokens.length) tokens = Arrays.copyOf(tokens, 2 * length + 16);
@@ -47,8 +47,8 @@ final class Sequence {
 
     /** Becomes {@code prompt}, keeping of the cache what the two have in common but for the last token, which must run for its logits; returns how many are kept. */
     int restart(int[] prompt) {
-        int kept = Math.min(commonPrefix(prompt), prompt.length - 1);
-        truncate(kept);
+        truncate(Math.min(commonPrefix(prompt), prompt.length - 1));
+        int kept = cached;
         if (tokens.length < prompt.length) tokens = Arrays.copyOf(tokens, prompt.length + 16);
         System.arraycopy(prompt, kept, tokens, kept, prompt.length - kept);
         length = prompt.length;
@@ -57,7 +57,7 @@ final class Sequence {
 
     /** Takes pages until the first {@code count} positions have a place; false where the cache has no more, with what it had then kept. */
     boolean reserve(int count) {
-        while (pageCount * KvCache.PAGE_SIZE < count) {
+        while (pageCount * cache.pageSize() < count) {
             int page = cache.take();
             if (page < 0) return false;
             if (pageCount == pages.length) pages = Arrays.copyOf(pages, 2 * pageCount);
@@ -69,10 +69,13 @@ final class Sequence {
     /** The next {@code count} tokens have been through the model. */
     void advance(int count) { cached += count; }
 
-    /** Forgets what no step has cached, and all but the first {@code count} cached tokens; gives back the pages after them. */
+    /**
+     * Forgets what no step has cached, and all but the first {@code count} cached tokens, or all of them where they are in states that know no way back; gives back
+     * the pages after them.
+     */
     void truncate(int count) {
-        length = cached = Math.min(count, cached);
-        int needed = Math.ceilDiv(cached, KvCache.PAGE_SIZE);
+        length = cached = count >= cached ? cached : cache.recurrent() ? 0 : count;
+        int needed = Math.ceilDiv(cached, cache.pageSize());
         while (pageCount > needed) cache.give(pages[--pageCount]);
     }
 }

@@ -8,6 +8,7 @@ import static inkstone.tensor.cpu.Lanes.ORDER;
 import static inkstone.tensor.cpu.Lanes.address;
 import static jdk.incubator.vector.VectorOperators.LT;
 
+import inkstone.tensor.Elementwise;
 import inkstone.tensor.Tensor;
 import jdk.incubator.vector.FloatVector;
 
@@ -145,5 +146,71 @@ final class CpuActivations {
             FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).mul(factor).intoMemorySegment(MEMORY, y + 4L * i, ORDER);
         }
         for (; i < count; i++) MEMORY.set(FLOAT, y + 4L * i, MEMORY.get(FLOAT, x + 4L * i) * factor);                 // scalar tail
+    }
+
+    void mul(Tensor y, Tensor a, Tensor b) {
+        long to = address(y), left = address(a), right = address(b);
+        workers.split(Math.toIntExact(y.shape().elements()), CHEAP_GRAIN, (worker, first, end) -> {
+            MEMORY.asSlice(to + 4L * first, 4L * (end - first)).copyFrom(MEMORY.asSlice(left + 4L * first, 4L * (end - first)));
+            multiply(to + 4L * first, right + 4L * first, end - first);
+        });
+    }
+
+    void lerp(Tensor y, Tensor a, Tensor b, Tensor weight) {
+        int d = y.shape().last();
+        long to = address(y), from = address(a), other = address(b), weights = address(weight), next = weight.shape().rank() == 1 ? 0 : 4L * d;
+        workers.split(y.shape().dim(0), Math.max(1, CHEAP_GRAIN / d), (worker, first, end) -> {
+            for (int r = first; r < end; r++) lerp(to + 4L * r * d, from + 4L * r * d, other + 4L * r * d, weights + r * next, d);
+        });
+    }
+
+    private static void lerp(long y, long a, long b, long weight, int count) {
+        int i = 0;
+        for (int end = count - L; i <= end; i += L) {                                                                 // body
+            var from = FloatVector.fromMemorySegment(F, MEMORY, a + 4L * i, ORDER);
+            var way = FloatVector.fromMemorySegment(F, MEMORY, b + 4L * i, ORDER).sub(from).mul(FloatVector.fromMemorySegment(F, MEMORY, weight + 4L * i, ORDER));
+            from.add(way).intoMemorySegment(MEMORY, y + 4L * i, ORDER);
+        }
+        for (; i < count; i++) {                                                                                      // scalar tail
+            float from = MEMORY.get(FLOAT, a + 4L * i);
+            MEMORY.set(FLOAT, y + 4L * i, from + (MEMORY.get(FLOAT, b + 4L * i) - from) * MEMORY.get(FLOAT, weight + 4L * i));
+        }
+    }
+
+    void map(Tensor y, Tensor x, Elementwise function) {
+        long to = address(y), from = address(x);
+        pieces(y, (offset, count, lanes) -> {
+            switch (function) {
+                case SILU -> {
+                    sigmoid(to + offset, from + offset, count, lanes);
+                    multiply(to + offset, from + offset, count);
+                }
+                case SIGMOID -> sigmoid(to + offset, from + offset, count, lanes);
+                case TANH -> softCap(to + offset, from + offset, count, 1, lanes);
+                case RELU_SQUARED -> reluSquared(to + offset, from + offset, count);
+            }
+        });
+    }
+
+    /** y = 1 / (1 + exp(-x)) */
+    private static void sigmoid(long y, long x, int count, long lanes) {
+        Exponential.exp(y, x, count, -1, 0, lanes);
+        int i = 0;
+        for (int end = count - L; i <= end; i += L) {                                                                 // body
+            FloatVector.broadcast(F, 1).div(FloatVector.fromMemorySegment(F, MEMORY, y + 4L * i, ORDER).add(1)).intoMemorySegment(MEMORY, y + 4L * i, ORDER);
+        }
+        for (; i < count; i++) MEMORY.set(FLOAT, y + 4L * i, 1 / (MEMORY.get(FLOAT, y + 4L * i) + 1));                // scalar tail
+    }
+
+    private static void reluSquared(long y, long x, int count) {
+        int i = 0;
+        for (int end = count - L; i <= end; i += L) {                                                                 // body
+            var z = FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).max(0);
+            z.mul(z).intoMemorySegment(MEMORY, y + 4L * i, ORDER);
+        }
+        for (; i < count; i++) {                                                                                      // scalar tail
+            float z = Math.max(MEMORY.get(FLOAT, x + 4L * i), 0);
+            MEMORY.set(FLOAT, y + 4L * i, z * z);
+        }
     }
 }

@@ -1,7 +1,9 @@
 package inkstone.tensor.cpu;
 
 import inkstone.tensor.AttentionShape;
+import inkstone.tensor.Elementwise;
 import inkstone.tensor.Kernels;
+import inkstone.tensor.Recurrence;
 import inkstone.tensor.Rope;
 import inkstone.tensor.Routing;
 import inkstone.tensor.Tensor;
@@ -12,6 +14,7 @@ final class CpuKernels implements Kernels {
     private final CpuRows rows;
     private final CpuActivations activations;
     private final CpuExperts experts;
+    private final CpuRecurrence recurrence;
     private final CpuAttention attention;
 
     /** @param single one block, for kernels that call others */
@@ -20,6 +23,7 @@ final class CpuKernels implements Kernels {
         rows = new CpuRows(workers, scratch);
         activations = new CpuActivations(workers, scratch);
         experts = new CpuExperts(workers, linear, single);
+        recurrence = new CpuRecurrence(workers, scratch);
         attention = new CpuAttention(workers, scratch);
     }
 
@@ -35,6 +39,21 @@ final class CpuKernels implements Kernels {
     @Override public void clampedSwiglu(Tensor y, Tensor gate, Tensor up, float alpha, float limit) { activations.clampedSwiglu(y, gate, up, alpha, limit); }
     @Override public void scale(Tensor y, Tensor x, float factor) { activations.scale(y, x, factor); }
     @Override public void softCap(Tensor y, Tensor x, float cap) { activations.softCap(y, x, cap); }
+    @Override public void map(Tensor y, Tensor x, Elementwise function) { activations.map(y, x, function); }
+    @Override public void mul(Tensor y, Tensor a, Tensor b) { activations.mul(y, a, b); }
+    @Override public void lerp(Tensor y, Tensor a, Tensor b, Tensor weight) { activations.lerp(y, a, b, weight); }
+    @Override public void shift(Tensor y, Tensor x, Recurrence states) { recurrence.shift(y, x, states); }
+    @Override public void causalConv(Tensor y, Tensor x, Tensor weight, Tensor bias, Recurrence states) { recurrence.causalConv(y, x, weight, bias, states); }
+
+    @Override public void selectiveScan(Tensor y, Tensor x, Tensor dt, Tensor b, Tensor c, Tensor a, Tensor skip, Recurrence states) {
+        recurrence.selectiveScan(y, x, dt, b, c, a, skip, states);
+    }
+
+    @Override public void wkv7(Tensor y, Tensor bonus, Tensor r, Tensor decay, Tensor k, Tensor v, Tensor rate, Tensor removal, Tensor replacement, Tensor weight,
+                               int headDim, Recurrence states) {
+        recurrence.wkv7(y, bonus, r, decay, k, v, rate, removal, replacement, weight, headDim, states);
+    }
+
     @Override public void route(Tensor chosen, Tensor weights, Tensor scores, Tensor bias, Routing routing) { experts.route(chosen, weights, scores, bias, routing); }
     @Override public void expertLinear(Tensor y, Tensor x, Tensor weight, Tensor bias, Tensor chosen) { experts.expertLinear(y, x, weight, bias, chosen); }
     @Override public void weightedSum(Tensor y, Tensor x, Tensor weights) { experts.weightedSum(y, x, weights); }

@@ -7,7 +7,9 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 import inkstone.tensor.AttentionShape;
 import inkstone.tensor.Blocks;
 import inkstone.tensor.DType;
+import inkstone.tensor.Elementwise;
 import inkstone.tensor.Kernels;
+import inkstone.tensor.Recurrence;
 import inkstone.tensor.Rope;
 import inkstone.tensor.Routing;
 import inkstone.tensor.Tensor;
@@ -111,6 +113,115 @@ final class ReferenceKernels implements Kernels {
         for (long i = 0; i < y.shape().elements(); i++) {
             double g = Math.min(get(gate, i), limit), u = Math.clamp(get(up, i), -limit, limit);
             set(y, i, g / (1 + Math.exp(-alpha * g)) * (u + 1));
+        }
+    }
+
+    @Override public void map(Tensor y, Tensor x, Elementwise function) {
+        for (long i = 0; i < y.shape().elements(); i++) {
+            double z = get(x, i);
+            set(y, i, switch (function) {
+                case SILU -> z * sigmoid(z);
+                case SIGMOID -> sigmoid(z);
+                case TANH -> Math.tanh(z);
+                case RELU_SQUARED -> Math.pow(Math.max(z, 0), 2);
+            });
+        }
+    }
+
+    private static double sigmoid(double z) { return 1 / (1 + Math.exp(-z)); }
+
+    @Override public void mul(Tensor y, Tensor a, Tensor b) {
+        for (long i = 0; i < y.shape().elements(); i++) set(y, i, (double) get(a, i) * get(b, i));
+    }
+
+    @Override public void lerp(Tensor y, Tensor a, Tensor b, Tensor weight) {
+        long weights = weight.shape().elements();
+        for (long i = 0; i < y.shape().elements(); i++) set(y, i, get(a, i) + ((double) get(b, i) - get(a, i)) * get(weight, i % weights));
+    }
+
+    // ---- recurrent layers ------------------------------------------------------------------------------------------------------------------------------
+
+    /** Where the state of a row begins; zeroed where the row is a sequence's first. */
+    private static long state(String op, Recurrence recurrence, int row) {
+        int width = recurrence.state().shape().last();
+        long start = (long) index(op + ": slot", integer(recurrence.slots(), row), row, recurrence.state().shape().dim(0)) * width;
+        if (integer(recurrence.positions(), row) == 0) for (int i = 0; i < width; i++) set(recurrence.state(), start + i, 0);
+        return start;
+    }
+
+    @Override public void shift(Tensor y, Tensor x, Recurrence recurrence) {
+        int d = x.shape().last();
+        for (int row = 0; row < x.shape().dim(0); row++) {
+            long state = state("shift", recurrence, row);
+            for (int i = 0; i < d; i++) {
+                set(y, (long) row * d + i, get(recurrence.state(), state + i));
+                set(recurrence.state(), state + i, get(x, (long) row * d + i));
+            }
+        }
+    }
+
+    @Override public void causalConv(Tensor y, Tensor x, Tensor weight, Tensor bias, Recurrence recurrence) {
+        int d = x.shape().last(), k = weight.shape().last();
+        for (int row = 0; row < x.shape().dim(0); row++) {
+            long state = state("causalConv", recurrence, row);
+            for (int c = 0; c < d; c++) {
+                double sum = bias == null ? 0 : get(bias, c);
+                for (int j = 0; j < k; j++) {
+                    double earlier = j == k - 1 ? get(x, (long) row * d + c) : get(recurrence.state(), state + (long) j * d + c);
+                    sum += earlier * get(weight, (long) c * k + j);
+                    if (j > 0) set(recurrence.state(), state + (j - 1L) * d + c, earlier);
+                }
+                set(y, (long) row * d + c, sum);
+            }
+        }
+    }
+
+    @Override public void selectiveScan(Tensor y, Tensor x, Tensor dt, Tensor b, Tensor c, Tensor a, Tensor skip, Recurrence recurrence) {
+        int d = x.shape().last(), states = a.shape().last();
+        for (int row = 0; row < x.shape().dim(0); row++) {
+            long state = state("selectiveScan", recurrence, row);
+            for (int f = 0; f < d; f++) {
+                double input = get(x, (long) row * d + f), t = get(dt, (long) row * d + f), step = t > 20 ? t : Math.log1p(Math.exp(t)), sum = get(skip, f) * input;
+                for (int s = 0; s < states; s++) {
+                    long at = (long) f * states + s;
+                    set(recurrence.state(), state + at, Math.exp(step * get(a, at)) * get(recurrence.state(), state + at) + step * get(b, (long) row * states + s) * input);
+                    sum += get(c, (long) row * states + s) * get(recurrence.state(), state + at);
+                }
+                set(y, (long) row * d + f, sum);
+            }
+        }
+    }
+
+    @Override public void wkv7(Tensor y, Tensor bonus, Tensor r, Tensor decay, Tensor k, Tensor v, Tensor rate, Tensor removal, Tensor replacement, Tensor weight,
+                               int headDim, Recurrence recurrence) {
+        int d = r.shape().last();
+        double[] w = new double[headDim], q = new double[headDim], written = new double[headDim];
+        for (int row = 0; row < r.shape().dim(0); row++) {
+            long state = state("wkv7", recurrence, row);
+            for (int head = 0; head < d; head += headDim) {
+                long at = (long) row * d + head;
+                double length = 0, agreement = 0;
+                for (int j = 0; j < headDim; j++) {
+                    w[j] = Math.exp(-Math.exp(-0.5) * sigmoid(get(decay, at + j)));
+                    q[j] = (double) get(k, at + j) * get(removal, head + j);
+                    length += q[j] * q[j];
+                    written[j] = get(k, at + j) * (1 + (get(rate, at + j) - 1.0) * get(replacement, head + j));
+                    agreement += get(r, at + j) * written[j] * get(weight, head + j);
+                }
+                for (int j = 0; j < headDim; j++) q[j] /= Math.max(Math.sqrt(length), 1e-12);
+                for (int i = 0; i < headDim; i++) {
+                    long line = state + ((long) head + i) * headDim;
+                    double removed = 0, sum = 0, value = get(v, at + i);
+                    for (int j = 0; j < headDim; j++) removed += get(recurrence.state(), line + j) * q[j];
+                    for (int j = 0; j < headDim; j++) {
+                        double kept = get(recurrence.state(), line + j) * w[j] - removed * q[j] * get(rate, at + j) + value * written[j];
+                        set(recurrence.state(), line + j, kept);
+                        sum += kept * get(r, at + j);
+                    }
+                    set(y, at + i, sum);
+                    set(bonus, at + i, value * agreement);
+                }
+            }
         }
     }
 

@@ -1,0 +1,12 @@
+package inkstone.tensor;
+
+/** Functions of one number that {@link Tensor#map} applies to each. */
+public enum Elementwise {
+    /** z / (1 + e⁻ᶻ) (Elfwing et al. 2017, arXiv:1702.03118) */
+    SILU,
+    /** 1 / (1 + e⁻ᶻ) */
+    SIGMOID,
+    TANH,
+    /** max(z, 0)² (So et al. 2021, arXiv:2109.08668) */
+    RELU_SQUARED
+}
