@@ -237,7 +237,7 @@ public final class BatchScheduler implements Scheduler {
             if (rows == 0) continue;
             if (!job.generation.writing()) prefill -= rows;
             jobs.add(job);
-            runs.add(new Engine.Run(sequence, rows, rows == sequence.pending()));
+            runs.add(new Engine.Run(sequence, rows, rows == sequence.pending() ? 1 : 0));
         }
         if (runs.isEmpty()) return;
         float[] logits;
@@ -249,7 +249,7 @@ public final class BatchScheduler implements Scheduler {
         }
         int offset = 0;
         for (int i = 0; i < runs.size(); i++) {
-            if (!runs.get(i).logits()) continue;
+            if (runs.get(i).logits() == 0) continue;
             var generation = jobs.get(i).generation;
             int at = offset;
             if (!generation.ended()) guarded(jobs.get(i), () -> generation.accept(logits, at));

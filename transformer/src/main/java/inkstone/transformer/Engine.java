@@ -59,20 +59,20 @@ final class Engine implements AutoCloseable {
     /**
      * A part of one step: the next {@code rows} pending tokens of a sequence, whose pages are reserved.
      *
-     * @param logits whether the logits of the last of these rows are wanted
+     * @param logits how many of these rows, counted from the last, have their logits wanted
      */
-    record Run(Sequence sequence, int rows, boolean logits) {}
+    record Run(Sequence sequence, int rows, int logits) {}
 
     /**
-     * Runs every row, stores its keys and values, and returns the wanted logits: those of the i-th run that wants them from i · vocabulary on. The array is
-     * the caller's to overwrite until the next step.
+     * Runs every row, stores its keys and values, and returns the wanted logits, [wanted rows, vocabulary] in the order of the runs and their rows. The array is the
+     * caller's to overwrite until the next step.
      */
     float[] step(List<Run> runs) {
         scope.reset();
         int n = 0, wanted = 0;
         for (var run : runs) {
             n += run.rows;
-            if (run.logits) wanted++;
+            wanted += run.logits;
         }
         var tokens = new int[n];
         var positions = new int[n];
@@ -81,8 +81,8 @@ final class Engine implements AutoCloseable {
         var states = new int[n];
         int maxPages = Math.ceilDiv(contextLength, cache.pageSize());
         var pageTable = new int[runs.size() * maxPages];
-        var lastRows = new int[wanted];
-        int row = 0, last = 0;
+        var wantedRows = new int[wanted];
+        int row = 0, next = 0;
         for (int line = 0; line < runs.size(); line++) {
             var run = runs.get(line);
             var sequence = run.sequence;
@@ -95,12 +95,12 @@ final class Engine implements AutoCloseable {
                 states[row] = sequence.page(0);
             }
             for (int page = 0; page < sequence.pages(); page++) pageTable[line * maxPages + page] = sequence.page(page);
-            if (run.logits) lastRows[last++] = row - 1;
+            for (int i = run.logits; i > 0; i--) wantedRows[next++] = row - i;
         }
         var table = scope.tensor(DType.I32, runs.size(), maxPages).set(pageTable);
         var context = new Cached(cache, scope.ints(positions), scope.ints(sequences), scope.ints(slots), table, scope.ints(states));
         try {
-            run(scope.ints(tokens), context, lastRows);
+            run(scope.ints(tokens), context, wantedRows);
         } catch (RuntimeException | Error e) {
             if (cache.recurrent()) for (var run : runs) run.sequence.truncate(0);      // states may be those of any token by now
             throw e;
@@ -109,15 +109,15 @@ final class Engine implements AutoCloseable {
         return logits;
     }
 
-    private void run(Tensor tokens, Cached context, int[] lastRows) {
+    private void run(Tensor tokens, Cached context, int[] wantedRows) {
         var hidden = model.forward(tokens, context);
-        if (lastRows.length == 0) {
+        if (wantedRows.length == 0) {
             backend.synchronize();
             return;
         }
-        int count = lastRows.length * vocabulary;
+        int count = wantedRows.length * vocabulary;
         if (logits.length < count) logits = new float[count];
-        backend.download(MemorySegment.ofArray(logits).asSlice(0, 4L * count), model.logits(hidden.gatherRows(scope.ints(lastRows))).data());
+        backend.download(MemorySegment.ofArray(logits).asSlice(0, 4L * count), model.logits(hidden.gatherRows(scope.ints(wantedRows))).data());
     }
 
     @Override public void close() {

@@ -48,7 +48,7 @@ public final class Session implements AutoCloseable {
             while (!generation.ended()) {
                 int rows = Math.min(sequence.pending(), Engine.PREFILL_ROWS);
                 boolean last = rows == sequence.pending();
-                var logits = engine.step(List.of(new Engine.Run(sequence, rows, last)));
+                var logits = engine.step(List.of(new Engine.Run(sequence, rows, last ? 1 : 0)));
                 if (last && !generation.ended()) generation.accept(logits, 0);
             }
             return generation.result();

@@ -62,7 +62,7 @@ class CachedForwardTest {
             assertTrue(sequence.reserve(tokens.length));
             while (sequence.pending() > 0) {
                 int rows = Math.min(sequence.pending(), sequence.cached() == 0 ? first : then);
-                float[] logits = engine.step(List.of(new Engine.Run(sequence, rows, true)));
+                float[] logits = engine.step(List.of(new Engine.Run(sequence, rows, 1)));
                 int row = sequence.cached() - 1;
                 for (int i = 0; i < vocabulary; i++) largest = Math.max(largest, Math.abs(logits[i] - expected[row * vocabulary + i]));
             }
@@ -93,7 +93,7 @@ class CachedForwardTest {
                 sequence.restart(Arrays.copyOf(tokens, n - 10 * i));
                 assertTrue(sequence.reserve(sequence.length()));
                 sequences.add(sequence);
-                runs.add(new Engine.Run(sequence, sequence.length(), i != 1));
+                runs.add(new Engine.Run(sequence, sequence.length(), i != 1 ? 1 : 0));
             }
             float[] logits = engine.step(runs);
             for (int i = 0; i < vocabulary; i++) {

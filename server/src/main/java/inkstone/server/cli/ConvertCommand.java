@@ -19,8 +19,6 @@ import picocli.CommandLine.Spec;
 @Command(name = "convert", description = "Writes a model as a GGUF file in another weight format.",
     mixinStandardHelpOptions = true, usageHelpAutoWidth = true)
 final class ConvertCommand implements Callable<Integer> {
-    private static final int BAR_WIDTH = 32;
-
     /** As people and GGUF write them. */
     enum Type {
         f32(DType.F32), f16(DType.F16), bf16(DType.BF16), q8_0(DType.Q8_0), q4_0(DType.Q4_0);
@@ -45,23 +43,15 @@ final class ConvertCommand implements Callable<Integer> {
     @Override public Integer call() throws IOException {
         Inkstone.requireFolder(target);
         if (Files.isRegularFile(target)) throw new FileAlreadyExistsException(target.toString());
-        boolean terminal = System.console() != null && System.console().isTerminal();
         PrintWriter err = command.commandLine().getErr();
-        var summary = Converter.convert(source, target, type.dtype, (name, index, count) -> {
-            if (terminal) err.print("\r\033[K" + bar(index, count) + " " + name);
-            err.flush();
-        });
-        if (terminal) err.print("\r\033[K");
-        err.flush();
+        Converter.Summary summary;
+        try (var bar = new ProgressBar(err)) {
+            summary = Converter.convert(source, target, type.dtype, (name, index, count) -> bar.show(index, count, name));
+        }
         var formats = summary.formats().entrySet().stream().map(format -> format.getValue() + " " + format.getKey()).collect(Collectors.joining(", "));
         command.commandLine().getOut().printf(Locale.ROOT, "%s: %d tensors (%s), %,.1f million weights, %,.1f MiB from %,.1f MiB%n",
             target, summary.tensors(), formats, summary.parameters() / 1e6, summary.bytesWritten() / 1048576.0, summary.bytesRead() / 1048576.0);
         if (!summary.keptF16().isEmpty()) err.printf("%d matrices stayed f16, because their rows are not whole blocks of %s%n", summary.keptF16().size(), type);
         return 0;
-    }
-
-    private static String bar(int done, int all) {
-        int filled = all == 0 ? BAR_WIDTH : BAR_WIDTH * done / all;
-        return "[" + "#".repeat(filled) + " ".repeat(BAR_WIDTH - filled) + "] %3d%%".formatted(all == 0 ? 100 : 100 * done / all);
     }
 }

@@ -42,7 +42,8 @@ final class ModelOptions {
     private Integer threads;
 
     @Option(names = "--context", paramLabel = "N",
-        description = "Tokens that a prompt and its answer may have together. Default: what the model was made for, at most " + USUAL_CONTEXT + ".")
+        description = "Tokens that a prompt and its answer may have together. Default: what the model was made for, at most " + USUAL_CONTEXT
+            + "; perplexity 512.")
     private Integer context;
 
     @Option(names = "--kv", paramLabel = "TYPE", defaultValue = "f16",
@@ -64,23 +65,26 @@ final class ModelOptions {
         }
     }
 
-    Opened open() throws IOException {
+    Opened open() throws IOException { return open(USUAL_CONTEXT); }
+
+    /** @param usualContext tokens of context where the user says none and the model was made for as many */
+    Opened open(int usualContext) throws IOException {
         var file = path();
         long start = System.nanoTime();
         var backend = backend();
         try {
             var model = Models.open(file, backend);
             int threadCount = backend instanceof CpuBackend cpu ? cpu.threads() : 1;
-            return new Opened(backend, model, threadCount, contextLength(model), cacheType.dtype, System.nanoTime() - start);
+            return new Opened(backend, model, threadCount, contextLength(model, usualContext), cacheType.dtype, System.nanoTime() - start);
         } catch (IOException | RuntimeException problem) {
             backend.close();
             throw problem;
         }
     }
 
-    private int contextLength(LanguageModel model) {
+    private int contextLength(LanguageModel model, int usualContext) {
         int most = model.model().config().contextLength();
-        if (context == null) return Math.min(most, USUAL_CONTEXT);
+        if (context == null) return Math.min(most, usualContext);
         if (context < 2 || context > most) {
             model.close();
             throw wrong("--context must be 2 to %d, which %s was made for, got %d".formatted(most, model.name(), context));

@@ -39,7 +39,7 @@ class InkstoneTest {
         assertOneLine(2, "-m MODEL", run("--debug", "serve"));
     }
 
-    @ParameterizedTest @ValueSource(strings = {"", "serve", "chat", "tokenize", "logits", "bench", "convert"})
+    @ParameterizedTest @ValueSource(strings = {"", "serve", "chat", "tokenize", "logits", "perplexity", "bench", "convert"})
     void everyCommandHasHelp(String command) {
         var ended = command.isEmpty() ? run("--help") : run(command, "--help");
         assertEquals(0, ended.code, ended.err);
@@ -60,6 +60,8 @@ class InkstoneTest {
         assertOneLine(2, "no.such.host.invalid", run("serve", "-m", "x.gguf", "--host", "no.such.host.invalid"));
         assertOneLine(2, "port", run("serve", "-m", "x.gguf", "--port", "70000"));
         assertOneLine(2, "-n", run("bench", "-m", "x.gguf", "-n", "1"));
+        assertOneLine(2, "--file", run("perplexity", "-m", "x.gguf"));
+        assertOneLine(2, "-m MODEL", run("perplexity", "-f", "x.txt"));
     }
 
     @Test void failuresAreOneAndOneLine() throws Exception {
@@ -70,6 +72,7 @@ class InkstoneTest {
         assertOneLine(1, "config.json", run("serve", "-m", folder.toString()));
         assertOneLine(1, "nowhere does not exist", run("logits", "-m", "x.gguf", "-p", "hi", "-o", folder.resolve("nowhere/logits.f32").toString()));
         assertOneLine(1, "nowhere does not exist", run("convert", "x.gguf", folder.resolve("nowhere/y.gguf").toString(), "--type", "f16"));
+        assertOneLine(1, "text.txt does not exist", run("perplexity", "-m", text.toString(), "-f", folder.resolve("text.txt").toString()));
         assertEquals("x does not exist", Inkstone.told(new NoSuchFileException("x")));
     }
 
