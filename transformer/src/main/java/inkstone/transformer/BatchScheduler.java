@@ -4,6 +4,7 @@ import inkstone.tensor.DType;
 import inkstone.transformer.GenerationResult.Finish;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
@@ -12,9 +13,9 @@ import java.util.function.Consumer;
  * Continuous batching (Yu et al. 2022, "Orca", OSDI): every step takes one row of each answer being written and a chunk of the oldest prompts being read, so that
  * answers go on while prompts come in. One platform thread owns the backend, the cache and every callback.
  *
- * <p>Requests start in the order they came, each as soon as the cache has room for its prompt and one more token. Finished sequences keep their pages: a request
- * that shares at least half of the shorter of its prompt and a kept sequence takes that sequence and reads only what is new; the least recently used give way
- * when pages are needed. Where answers outgrow the cache and nothing is kept, the request that started last gives way: if it has written anything it ends with
+ * <p>Requests start in the order they came, each as soon as the cache has room for its prompt and one more token. What several prompts have in common is read once:
+ * a request shares the full pages of any sequence, running or kept, that begins as its prompt does, and waits while another reads what it could share. Finished
+ * sequences are kept for that; one that a prompt merely continues becomes the request's own. The least recently used are given up when pages are needed. Where answers outgrow the cache and nothing is kept, the request that started last gives way: if it has written anything it ends with
  * {@link Finish#LENGTH}, otherwise it waits again, first in line. An answer that reaches the end of the context ends with {@link Finish#LENGTH}; a prompt that
  * leaves no room for one token is refused at once.
  *
@@ -122,6 +123,7 @@ public final class BatchScheduler implements Scheduler {
             }
             active.forEach(Job::cancel);
             finishEnded();
+            while (!kept.isEmpty()) evict();
             engine.close();
         }
     }
@@ -154,48 +156,122 @@ public final class BatchScheduler implements Scheduler {
         }
     }
 
+    /** None that is kept is the beginning of another, so there are never more than pages. */
     private void keep(Sequence sequence) {
         sequence.truncate(sequence.cached());
-        if (sequence.cached() > 0) kept.add(sequence);
+        for (int i = 0; i < kept.size(); i++) {
+            if (kept.get(i).covers(sequence)) {
+                sequence.truncate(0);
+                touch(kept.get(i));
+                return;
+            }
+        }
+        kept.removeIf(other -> {
+            if (!sequence.covers(other)) return false;
+            other.truncate(0);
+            return true;
+        });
+        kept.add(sequence);
     }
+
+    /** The most recently used of those that are kept, if it is. */
+    private void touch(Sequence sequence) { if (kept.remove(sequence)) kept.add(sequence); }
 
     private void startWaiting() {
         while (active.size() < settings.maxActive()) {
             Job job;
             synchronized (waiting) {
                 job = waiting.peek();
-                if (job == null || Math.ceilDiv(job.generation.prompt().length + 1, engine.cache().pageSize()) > availablePages()) return;
+            }
+            if (job == null) return;
+            int[] prompt = job.generation.prompt();
+            var continued = continued(prompt);
+            if (pagesToStart(prompt, continued) > availablePages()) return;
+            synchronized (waiting) {
                 waiting.remove();
                 running++;
             }
-            var sequence = takeKept(job.generation.prompt());
+            var sequence = continued == null ? engine.sequence(prompt.length + 64) : continued;
+            kept.remove(sequence);
+            sequence.restart(prompt);
+            share(sequence);
             job.generation.start(sequence);
             while (!sequence.reserve(sequence.length() + 1)) evict();
             active.add(job);
         }
     }
 
-    /** Free pages and those of kept sequences; exact on the scheduler's thread and when nothing runs. */
-    int availablePages() {
-        int pages = engine.cache().freePages();
-        for (var sequence : kept) pages += sequence.pages();
-        return pages;
+    /** Pages for the prompt and one more token that must be had from those no running request holds. */
+    private int pagesToStart(int[] prompt, Sequence continued) {
+        int pages = Math.ceilDiv(prompt.length + 1, engine.cache().pageSize());
+        var donor = continued == null ? donor(prompt, prompt.length, 0) : null;
+        boolean running = donor != null && active.stream().anyMatch(job -> job.generation.sequence() == donor);
+        return running ? pages - donor.sharable(prompt, prompt.length) / engine.cache().pageSize() : pages;
     }
 
-    /** The kept sequence with the longest prefix of this prompt, of equals the least recently used; a new one where none has enough of it. */
-    private Sequence takeKept(int[] prompt) {
+    /** Pages that no running request holds: free, or of kept sequences alone. Exact on the scheduler's thread and when nothing runs. */
+    int availablePages() {
+        var held = new BitSet(engine.cache().pages());
+        for (var job : active) {
+            var sequence = job.generation.sequence();
+            for (int page = 0; page < sequence.pages(); page++) held.set(sequence.page(page));
+        }
+        return engine.cache().pages() - held.cardinality();
+    }
+
+    /** Pages that hold anything, of running and kept requests; none after the close. */
+    int pagesInUse() { return engine.cache().pagesInUse(); }
+
+    /**
+     * The kept sequence that saves this prompt most tokens if it becomes the prompt's own, where it loses no more of its own tokens by that than sharing its full pages
+     * would leave to be read again; null where there is none.
+     */
+    private Sequence continued(int[] prompt) {
         Sequence best = null;
         int longest = 0;
         for (var sequence : kept) {
-            int common = sequence.commonPrefix(prompt);
-            if (common > longest && 2 * common >= Math.min(sequence.cached(), prompt.length)) {
+            int common = Math.min(sequence.commonPrefix(prompt), prompt.length - 1);
+            int again = common - sequence.sharable(prompt, prompt.length);
+            if (common > longest && sequence.cached() - common <= again) {
                 best = sequence;
                 longest = common;
             }
         }
-        if (best == null) return engine.sequence(prompt.length + 64);
-        kept.remove(best);
         return best;
+    }
+
+    /** Lets a sequence whose prompt is being read share the pages of whichever other has most of what it lacks; returns how many tokens that saves. */
+    private int share(Sequence sequence) {
+        int before = sequence.cached();
+        var donor = donor(sequence.tokens(), sequence.length(), before);
+        if (donor == null) return 0;
+        sequence.share(donor, donor.sharable(sequence.tokens(), sequence.length()));
+        touch(donor);
+        return sequence.cached() - before;
+    }
+
+    /** The sequence that can share most of these tokens, a running one rather than a kept one; null where none can share more than {@code have}. */
+    private Sequence donor(int[] tokens, int length, int have) {
+        Sequence best = null;
+        int most = have;
+        for (int i = 0; i < active.size() + kept.size(); i++) {
+            var sequence = i < active.size() ? active.get(i).generation.sequence() : kept.get(i - active.size());
+            int sharable = sequence.sharable(tokens, length);
+            if (sharable > most) {
+                best = sequence;
+                most = sharable;
+            }
+        }
+        return best;
+    }
+
+    /** Whether a request that started earlier is reading tokens that this one can share then. Earlier ones read first, so this ends. */
+    private boolean awaitsAnother(int index) {
+        var sequence = active.get(index).generation.sequence();
+        for (int earlier = 0; earlier < index; earlier++) {
+            if (active.get(earlier).generation.sequence().sharableLater(sequence.tokens(), sequence.length()) > sequence.cached()) return true;
+        }
+        return false;
     }
 
     private void evict() { kept.removeFirst().truncate(0); }
@@ -231,11 +307,17 @@ public final class BatchScheduler implements Scheduler {
         var jobs = new ArrayList<Job>();
         var runs = new ArrayList<Engine.Run>();
         int prefill = Engine.PREFILL_ROWS;
-        for (var job : active) {
+        for (int i = 0; i < active.size(); i++) {
+            var job = active.get(i);
             var sequence = job.generation.sequence();
-            int rows = job.generation.writing() ? 1 : Math.min(prefill, sequence.pending());
+            int rows = 1;
+            if (!job.generation.writing()) {
+                job.generation.reuse(share(sequence));
+                if (awaitsAnother(i)) continue;
+                rows = Math.min(prefill, sequence.pending());
+                prefill -= rows;
+            }
             if (rows == 0) continue;
-            if (!job.generation.writing()) prefill -= rows;
             jobs.add(job);
             runs.add(new Engine.Run(sequence, rows, rows == sequence.pending() ? 1 : 0));
         }

@@ -50,6 +50,9 @@ final class Generation {
         cachedTokens = sequence.restart(request.prompt());
     }
 
+    /** So many more tokens of the prompt were found in the cache after the start. */
+    void reuse(int tokens) { cachedTokens += tokens; }
+
     Sequence sequence() { return sequence; }
 
     /** Whether the prompt is read and every step brings a token. */

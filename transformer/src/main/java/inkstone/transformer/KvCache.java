@@ -9,8 +9,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Keys and values of every layer in pages of {@link #PAGE_SIZE} tokens (Kwon et al. 2023, arXiv:2309.06180), allocated once. A sequence holds pages, not memory of
- * its own; what cannot be had from the free list cannot be had. One thread.
+ * Keys and values of every layer in pages of {@link #PAGE_SIZE} tokens (Kwon et al. 2023, arXiv:2309.06180), allocated once: no more memory is ever taken. A sequence
+ * holds pages, not memory of its own; what cannot be had from the free list cannot be had. Sequences that begin alike may hold the same pages, which are counted;
+ * a page that several hold is full and never written again. One thread.
  *
  * <p>Layers of a recurrent model keep states of one size in place of keys and values. There a page is a whole context long, and holds one sequence's states.
  */
@@ -25,6 +26,8 @@ public final class KvCache implements AutoCloseable {
     private final ArrayDeque<Integer> free = new ArrayDeque<>();
     private final boolean recurrent;
     private final int pageSize, pages;
+    /** How many sequences hold each page. */
+    private final int[] holders;
 
     /**
      * Room for {@code tokens} tokens, rounded up to pages.
@@ -37,6 +40,7 @@ public final class KvCache implements AutoCloseable {
         this.recurrent = config.stateWidths().length > 0;
         this.pageSize = recurrent ? contextLength : PAGE_SIZE;
         this.pages = Math.ceilDiv(tokens, pageSize);
+        this.holders = new int[pages];
         for (int layer = 0; layer < config.layers(); layer++) {
             if (recurrent) {
                 var ofLayer = new ArrayList<Tensor>();
@@ -82,10 +86,29 @@ public final class KvCache implements AutoCloseable {
     public int freePages() { return free.size(); }
     public long bytes() { return memory.stream().mapToLong(MemorySegment::byteSize).sum(); }
 
-    /** A free page, or -1 where there is none. */
-    int take() { return free.isEmpty() ? -1 : free.poll(); }
+    int pagesInUse() { return pages - free.size(); }
 
-    void give(int page) { free.push(page); }
+    /** A free page for one holder, or -1 where there is none. */
+    int take() {
+        if (free.isEmpty()) return -1;
+        int page = free.poll();
+        holders[page] = 1;
+        return page;
+    }
+
+    /** One more sequence holds this page. */
+    void share(int page) {
+        assert holders[page] > 0 : "nobody holds page " + page;
+        holders[page]++;
+    }
+
+    boolean shared(int page) { return holders[page] > 1; }
+
+    /** One holder less; without any the page is free. */
+    void give(int page) {
+        assert holders[page] > 0 : "nobody holds page " + page;
+        if (--holders[page] == 0) free.push(page);
+    }
 
     @Override public void close() { memory.forEach(backend::free); memory.clear(); }
 }

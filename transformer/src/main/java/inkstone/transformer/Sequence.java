@@ -4,7 +4,7 @@ import java.util.Arrays;
 
 /**
  * One line of tokens and the cache pages that hold its keys and values. The first {@link #cached} tokens are in the cache; those after wait for the next
- * {@link Engine#step}. Belongs to the thread of its engine.
+ * {@link Engine#step}. Full pages may be held by other sequences as well, the page that is written by this one only. Belongs to the thread of its engine.
  */
 final class Sequence {
     private final KvCache cache;
@@ -31,8 +31,12 @@ final class Sequence {
 
     int pages() { return pageCount; }
 
-    /** Where the cache keeps a position: page · pageSize + offset. */
-    int slot(int position) { return pages[position / cache.pageSize()] * cache.pageSize() + position % cache.pageSize(); }
+    /** Where a position's key and value are to be written: page · pageSize + offset. */
+    int slot(int position) {
+        int page = pages[position / cache.pageSize()];
+        assert position >= cached && !cache.shared(page) : "position %d of page %d is not this sequence's to write".formatted(position, page);
+        return page * cache.pageSize() + position % cache.pageSize();
+    }
 
     void append(int token) {
         if (length == tokens.length) tokens = Arrays.copyOf(tokens, 2 * length + 16);
@@ -43,6 +47,33 @@ final class Sequence {
     int commonPrefix(int[] prompt) {
         int mismatch = Arrays.mismatch(tokens, 0, cached, prompt, 0, prompt.length);
         return mismatch < 0 ? cached : mismatch;
+    }
+
+    /** Whether every cached token of {@code other} is cached here too. */
+    boolean covers(Sequence other) { return other.cached <= cached && Arrays.mismatch(tokens, 0, other.cached, other.tokens, 0, other.cached) < 0; }
+
+    /** Of the first tokens of {@code prompt} those whose pages here are full, but for the prompt's last token, which must run for its logits. */
+    int sharable(int[] prompt, int length) { return wholePages(cached, prompt, length); }
+
+    /** What {@link #sharable} will be when all tokens that wait here have run. */
+    int sharableLater(int[] prompt, int length) { return wholePages(this.length, prompt, length); }
+
+    private int wholePages(int end, int[] prompt, int length) {
+        int mismatch = Arrays.mismatch(tokens, 0, end, prompt, 0, length - 1);
+        int common = mismatch < 0 ? Math.min(end, length - 1) : mismatch;
+        return common - common % cache.pageSize();
+    }
+
+    /** Holds the pages of the first {@code count} tokens together with {@code donor}, whose {@link #sharable} tokens they are, instead of computing them again. */
+    void share(Sequence donor, int count) {
+        assert count % cache.pageSize() == 0 && count > cached && count <= donor.cached : "%d tokens of %d for %d".formatted(count, donor.cached, cached);
+        for (int page = cached / cache.pageSize(); page < count / cache.pageSize(); page++) {
+            if (page < pageCount) cache.give(pages[page]);
+            else add();
+            pages[page] = donor.pages[page];
+            cache.share(pages[page]);
+        }
+        cached = count;
     }
 
     /** Becomes {@code prompt}, keeping of the cache what the two have in common but for the last token, which must run for its logits; returns how many are kept. */
@@ -60,10 +91,15 @@ final class Sequence {
         while (pageCount * cache.pageSize() < count) {
             int page = cache.take();
             if (page < 0) return false;
-            if (pageCount == pages.length) pages = Arrays.copyOf(pages, 2 * pageCount);
-            pages[pageCount++] = page;
+            add();
+            pages[pageCount - 1] = page;
         }
         return true;
+    }
+
+    private void add() {
+        if (pageCount == pages.length) pages = Arrays.copyOf(pages, 2 * pageCount);
+        pageCount++;
     }
 
     /** The next {@code count} tokens have been through the model. */
@@ -71,10 +107,13 @@ final class Sequence {
 
     /**
      * Forgets what no step has cached, and all but the first {@code count} cached tokens, or all of them where they are in states that know no way back; gives back
-     * the pages after them.
+     * the pages after them. Where these end inside a page that others
+     * hold too, that page goes as well: what follows could not be written there.
      */
     void truncate(int count) {
-        length = cached = count >= cached ? cached : cache.recurrent() ? 0 : count;
+        int kept = count >= cached ? cached : cache.recurrent() ? 0 : count, rest = kept % cache.pageSize();
+        if (rest > 0 && cache.shared(pages[kept / cache.pageSize()])) kept -= rest;
+        length = cached = kept;
         int needed = Math.ceilDiv(cached, cache.pageSize());
         while (pageCount > needed) cache.give(pages[--pageCount]);
     }

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.function.IntConsumer;
 
 /** A model that recites: after token t comes t + 1. Token 0 begins, the tokens after it are the pieces given, the last token ends the text. */
@@ -28,9 +29,10 @@ final class Fakes implements AutoCloseable {
     /** Called with the number of each step, before it. */
     volatile IntConsumer beforeStep = step -> { };
 
-    private Fakes(int contextLength, byte[][] pieces) {
-        var recital = new Recital(pieces.length + 2, contextLength);
-        model = new LanguageModel("fake", recital, new Pieces(pieces), ChatTemplate.PLAIN, false, backend, "F32", 0, 0, () -> { });
+    private Fakes(int contextLength, byte[][] pieces) { this(pieces, fakes -> fakes.new Recital(pieces.length + 2, contextLength)); }
+
+    private Fakes(byte[][] pieces, Function<Fakes, CausalModel> causal) {
+        model = new LanguageModel("fake", causal.apply(this), new Pieces(pieces), ChatTemplate.PLAIN, false, backend, "F32", 0, 0, () -> { });
     }
 
     static Fakes reciting(String... pieces) { return reciting(4096, pieces); }
@@ -48,6 +50,26 @@ final class Fakes implements AutoCloseable {
         var fakes = reciting(contextLength, "abcdefghijklmnopqrstuvwxyz".split(""));
         ((Recital) fakes.model.model()).wrap();
         return fakes;
+    }
+
+    /** Writes a to z; every token depends on all before it, through the cache alone: see {@link Rememberer}. */
+    static Fakes remembering(int contextLength) {
+        var letters = "abcdefghijklmnopqrstuvwxyz".split("");
+        var pieces = new byte[letters.length][];
+        for (int i = 0; i < letters.length; i++) pieces[i] = letters[i].getBytes(StandardCharsets.UTF_8);
+        return new Fakes(pieces, fakes -> fakes.new Rememberer(contextLength));
+    }
+
+    /** What {@link #remembering} writes after a prompt. */
+    static int[] remembered(int[] prompt, int count) {
+        int digest = Rememberer.NOTHING;
+        for (int token : prompt) digest = Rememberer.digest(digest, token);
+        var answer = new int[count];
+        for (int i = 0; i < count; i++) {
+            answer[i] = Rememberer.next(digest);
+            digest = Rememberer.digest(digest, answer[i]);
+        }
+        return answer;
     }
 
     /** The logits after {@code token} become these for the tokens from 0 on. */
@@ -99,6 +121,59 @@ final class Fakes implements AutoCloseable {
         @Override public Tensor logits(Tensor hidden) { return hidden; }
 
         @Override public ModelConfig config() { return new Config(vocabulary, contextLength); }
+    }
+
+    /**
+     * The key of a position is a digest of all tokens up to it, made from the key before it as the page table finds it, and the value is the position: whoever reads a
+     * page that holds something else goes wrong from there on.
+     */
+    final class Rememberer implements CausalModel {
+        static final int NOTHING = 1, VOCABULARY = 28;
+
+        private final int contextLength;
+
+        Rememberer(int contextLength) { this.contextLength = contextLength; }
+
+        /** 24 bits, which a float keeps. */
+        static int digest(int before, int token) { return (before * 31 + token + 7) * 0x9E3779B1 >>> 8; }
+
+        static int next(int digest) { return 1 + digest % 26; }
+
+        @Override public Tensor forward(Tensor tokens, Context context) {
+            int n = tokens.shape().dim(0), step = steps.size();
+            steps.add(n);
+            beforeStep.accept(step);
+            var cached = (Cached) context;
+            var keys = cached.cache().keys(0).data();
+            var values = cached.cache().values(0).data();
+            var logits = new float[n * VOCABULARY];
+            for (int row = 0; row < n; row++) {
+                int position = at(cached.positions(), row), line = at(cached.sequences(), row);
+                int digest = NOTHING;
+                if (position > 0) {
+                    long before = slot(cached, line, position - 1);
+                    digest = (int) keys.getAtIndex(ValueLayout.JAVA_FLOAT, before);
+                    if (values.getAtIndex(ValueLayout.JAVA_FLOAT, before) != position - 1) throw new AssertionError("another position where %d should be".formatted(position - 1));
+                }
+                digest = digest(digest, at(tokens, row));
+                if (slot(cached, line, position) != at(cached.slots(), row)) throw new AssertionError("written elsewhere than read");
+                keys.setAtIndex(ValueLayout.JAVA_FLOAT, at(cached.slots(), row), digest);
+                values.setAtIndex(ValueLayout.JAVA_FLOAT, at(cached.slots(), row), position);
+                logits[row * VOCABULARY + next(digest)] = 10;
+            }
+            return tokens.scope().floats(logits, n, VOCABULARY);
+        }
+
+        private static int at(Tensor ints, long index) { return ints.data().getAtIndex(ValueLayout.JAVA_INT, index); }
+
+        private static int slot(Cached cached, int line, int position) {
+            int page = at(cached.pageTable(), (long) line * cached.pageTable().shape().last() + position / KvCache.PAGE_SIZE);
+            return page * KvCache.PAGE_SIZE + position % KvCache.PAGE_SIZE;
+        }
+
+        @Override public Tensor logits(Tensor hidden) { return hidden; }
+
+        @Override public ModelConfig config() { return new Config(VOCABULARY, contextLength); }
     }
 
     private record Config(int vocabularySize, int contextLength) implements ModelConfig {
