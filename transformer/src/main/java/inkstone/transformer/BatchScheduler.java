@@ -8,10 +8,11 @@ import java.util.BitSet;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 
 /**
  * Continuous batching (Yu et al. 2022, "Orca", OSDI): every step takes one row of each answer being written and a chunk of the oldest prompts being read, so that
- * answers go on while prompts come in. One platform thread owns the backend, the cache and every callback.
+ * answers go on while prompts come in; {@link PrefillPace} sizes the chunk so that no step takes long. One platform thread owns the backend, the cache and every callback.
  *
  * <p>Requests start in the order they came, each as soon as the cache has room for its prompt and one more token. What several prompts have in common is read once:
  * a request shares the full pages of any sequence, running or kept, that begins as its prompt does, and waits while another reads what it could share. Finished
@@ -48,6 +49,7 @@ public final class BatchScheduler implements Scheduler {
     private final Settings settings;
     private final Engine engine;
     private final Thread thread;
+    private final LongSupplier clock;
     /** Of all threads, guarded by itself, as are the next two. */
     private final ArrayDeque<Job> waiting = new ArrayDeque<>();
     private boolean closed;
@@ -55,16 +57,21 @@ public final class BatchScheduler implements Scheduler {
     /** Of the scheduler's thread: what runs, in order of start, and what is kept, least recently used first. */
     private final List<Job> active = new ArrayList<>();
     private final List<Sequence> kept = new ArrayList<>();
+    private final PrefillPace pace = new PrefillPace();
 
-    private BatchScheduler(LanguageModel model, Settings settings) {
+    private BatchScheduler(LanguageModel model, Settings settings, LongSupplier clock) {
         this.model = model;
         this.settings = settings;
+        this.clock = clock;
         this.engine = new Engine(model, settings.contextLength(), settings.cacheTokens(), settings.cacheType());
         this.thread = Thread.ofPlatform().name("scheduler").daemon().unstarted(this::run);
     }
 
-    public static BatchScheduler start(LanguageModel model, Settings settings) {
-        var scheduler = new BatchScheduler(model, settings);
+    public static BatchScheduler start(LanguageModel model, Settings settings) { return start(model, settings, System::nanoTime); }
+
+    /** @param clock nanoseconds, as {@link System#nanoTime} counts them */
+    static BatchScheduler start(LanguageModel model, Settings settings, LongSupplier clock) {
+        var scheduler = new BatchScheduler(model, settings, clock);
         scheduler.thread.start();
         return scheduler;
     }
@@ -306,7 +313,7 @@ public final class BatchScheduler implements Scheduler {
     private void step() {
         var jobs = new ArrayList<Job>();
         var runs = new ArrayList<Engine.Run>();
-        int prefill = Engine.PREFILL_ROWS;
+        int allowed = pace.rows(active.stream().anyMatch(job -> job.generation.writing())), prefill = allowed;
         for (int i = 0; i < active.size(); i++) {
             var job = active.get(i);
             var sequence = job.generation.sequence();
@@ -323,12 +330,14 @@ public final class BatchScheduler implements Scheduler {
         }
         if (runs.isEmpty()) return;
         float[] logits;
+        long start = clock.getAsLong();
         try {
             logits = engine.step(runs);
         } catch (RuntimeException | VirtualMachineError e) {
             jobs.forEach(job -> fail(job, e));
             return;
         }
+        pace.measured(allowed - prefill, clock.getAsLong() - start);
         int offset = 0;
         for (int i = 0; i < runs.size(); i++) {
             if (runs.get(i).logits() == 0) continue;

@@ -18,6 +18,9 @@ import java.util.Random;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -60,7 +63,7 @@ class BatchSchedulerTest {
     }
 
     @Test void answersGoOnWhileAPromptIsRead() throws Exception {
-        try (var fakes = Fakes.endless(4096); var scheduler = BatchScheduler.start(fakes.model, settings(1024, 4096, 4, 4))) {
+        try (var fakes = Fakes.endless(4096); var scheduler = BatchScheduler.start(fakes.model, settings(1024, 4096, 4, 4), () -> 0)) {
             var gate = gate(fakes);
             var first = scheduler.submit(greedy(6), NOBODY);
             gate.release(1);
@@ -69,12 +72,62 @@ class BatchSchedulerTest {
             gate.release(100);
             assertEquals("abcdef", await(first).text());
             assertEquals("bc", await(second).text());
-            assertEquals(List.of(1, 1, 1 + 256, 1 + 256, 1 + 88, 1 + 1), fakes.steps);
+            assertEquals(List.of(1, 1, 1 + 32, 1 + 256, 1 + 256, 1 + 56, 1), fakes.steps, "few rows until a step with a prompt was measured");
+        }
+    }
+
+    /** On a clock of the model's own: a row costs more the further the prompt is read, a step 20 ms besides. */
+    @Test void noReaderWaitsLongWhileALongPromptIsRead() throws Exception {
+        try (var fakes = Fakes.endless(4096)) {
+            var clock = new AtomicLong();
+            var read = new AtomicInteger();
+            fakes.beforeStep = step -> {
+                int rows = fakes.steps.get(step);
+                clock.addAndGet(20_000_000 + rows * (1_000_000L + 4_000L * read.getAndAdd(rows)));            // 1 ms a row at first, 9 ms after 2,000
+            };
+            try (var scheduler = BatchScheduler.start(fakes.model, settings(4096, 8192, 4, 4), clock::get)) {
+                var times = new ArrayList<Long>();
+                var other = new AtomicReference<Ticket>();
+                var reader = scheduler.submit(greedy(300), piece -> {
+                    times.add(clock.get());
+                    if (piece.tokens() == 3) other.set(scheduler.submit(greedy(prompt(2000, 1), 1), NOBODY));
+                });
+                await(reader);
+                await(other.get());
+                long longest = 0;
+                for (int i = 1; i < times.size(); i++) longest = Math.max(longest, times.get(i) - times.get(i - 1));
+                assertTrue(longest < 200_000_000, "a reader waited %d ms".formatted(longest / 1_000_000));
+                assertTrue(fakes.steps.stream().filter(rows -> rows > 1).count() < 150, "the prompt got its share: " + fakes.steps);
+            }
+        }
+    }
+
+    @Test void whereAnswersAloneAreSlowPromptsGetAsMuchTimeAgain() {
+        var pace = new PrefillPace();
+        for (int step = 0; step < 20; step++) pace.measured(1, 300_000_000);
+        int rows = PrefillPace.FIRST;
+        for (int step = 0; step < 30; step++) {
+            pace.measured(rows, 300_000_000 + 5_000_000L * rows);
+            rows = pace.rows(true);
+        }
+        assertEquals(60, rows, 5, "300 ms at 5 ms a row");
+        assertEquals(Engine.PREFILL_ROWS, new PrefillPace().rows(false));
+    }
+
+    @Test void aCancelIsHeardWithinOneStepOfTheLimitedTime() throws Exception {
+        try (var fakes = Fakes.endless(4096)) {
+            var clock = new AtomicLong();
+            fakes.beforeStep = step -> clock.addAndGet(fakes.steps.get(step) * 10_000_000L);
+            try (var scheduler = BatchScheduler.start(fakes.model, settings(4096, 8192, 4, 4), clock::get)) {
+                await(scheduler.submit(greedy(prompt(256, 2), 1), NOBODY));
+                await(scheduler.submit(greedy(prompt(500, 1), 1), NOBODY));
+                assertEquals(50, fakes.steps.get(1), "10 ms a row: half a second");
+            }
         }
     }
 
     @Test void severalShortPromptsAreReadInOneStep() throws Exception {
-        try (var fakes = Fakes.endless(4096); var scheduler = BatchScheduler.start(fakes.model, settings(1024, 4096, 4, 4))) {
+        try (var fakes = Fakes.endless(4096); var scheduler = BatchScheduler.start(fakes.model, settings(1024, 4096, 4, 4), () -> 0)) {
             var gate = gate(fakes);
             var first = scheduler.submit(greedy(2), NOBODY);
             while (fakes.steps.isEmpty()) Thread.sleep(1);
@@ -83,7 +136,7 @@ class BatchSchedulerTest {
             gate.release(100);
             await(first);
             for (var ticket : others) await(ticket);
-            assertEquals(List.of(1, 1 + 256, 44), fakes.steps, "the third prompt begins in what the first two leave");
+            assertEquals(List.of(1, 1 + 32, 256, 12), fakes.steps, "the third prompt begins in what the first two leave");
         }
     }
 

@@ -1,0 +1,34 @@
+package inkstone.transformer;
+
+/**
+ * How many rows of prompts the next step may take, by what the last ones took: a reader of an answer waits for every step, whatever else is in it. The time of a whole
+ * step is laid on its prompt rows, so a step that took twice its time has half as many rows the next time. A slower step counts at once, a faster one by half: one
+ * slow step costs a few small ones, one fast step cannot cause a long one. One thread.
+ */
+final class PrefillPace {
+    /** Nanoseconds of a step while answers are being written. Not 200 ms, the longest pause that readers shall see: the step after a change is a guess. */
+    static final long WHILE_WRITING = 120_000_000;
+    /** Nanoseconds of a step where nobody waits but for a cancel, or to join. */
+    static final long ALONE = 500_000_000;
+    /** Fewer rows would cost the prompt more than they give the reader. */
+    static final int FEWEST = 16;
+    /** Rows while answers are being written and nothing is known. */
+    static final int FIRST = 32;
+
+    private double nanosPerRow = -1, nanosOfAnswers;
+
+    int rows(boolean writing) {
+        if (nanosPerRow < 0) return writing ? FIRST : Engine.PREFILL_ROWS;
+        return (int) Math.clamp((writing ? Math.max(WHILE_WRITING, 2 * nanosOfAnswers) : ALONE) / nanosPerRow, FEWEST, Engine.PREFILL_ROWS);
+    }
+
+    /** A step with so many rows of prompts took so long. Of fewer than {@link #FEWEST} the time was mostly that of the answers' rows. */
+    void measured(int rows, long nanos) {
+        if (rows < FEWEST) {
+            nanosOfAnswers = (nanosOfAnswers + nanos) / 2;
+            return;
+        }
+        double measured = (double) nanos / rows;
+        nanosPerRow = measured > nanosPerRow ? measured : (measured + nanosPerRow) / 2;
+    }
+}
