@@ -15,8 +15,9 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 /**
- * Expected bytes and hashes were made by ggml 0.21.0 (commit d99724f2, gcc 12.2 -O2 -mf16c): a C driver with the generator of {@link Samples} called
- * quantize_row_q8_0_ref, quantize_row_q4_0_ref, GGML_FP32_TO_FP16 and GGML_FP32_TO_BF16 and hashed what they wrote with 64-bit FNV-1a.
+ * Expected bytes and hashes were made by ggml: a C driver with the generator of {@link Samples} called its functions and hashed what they wrote with 64-bit FNV-1a.
+ * Q8_0, Q4_0, F16 and BF16: ggml 0.21.0 (commit d99724f2, gcc 12.2 -O2 -mf16c), quantize_row_*_ref, GGML_FP32_TO_FP16 and GGML_FP32_TO_BF16.
+ * Everything else: ggml 0.18.1 (llama.cpp commit d32676d77, gcc 12.2 -O3), ggml_quantize_chunk without importance and the to_float of each type.
  */
 class BlocksTest {
     /** Blocks of 32 over 40 binary orders of magnitude, every seventh of small multiples full of ties, every thousandth zero. */
@@ -34,6 +35,17 @@ class BlocksTest {
             for (int j = 0; j < 32; j++) x[j] = next() * scale;
             if (i % 7 == 0) for (int j = 0; j < 32; j++) x[j] = (int) (x[j] * 16 / scale) * scale / 4;
             return i % 1000 == 0 ? new float[32] : x;
+        }
+
+        /** Any bytes, but halves below 2 in magnitude, so that none is infinite: {@code halves} are where they begin. */
+        byte[] encoded(DType dtype, int... halves) {
+            var bytes = new byte[dtype.blockBytes];
+            for (int i = 0; i < bytes.length; i++) {
+                state = state * 6364136223846793005L + 1442695040888963407L;
+                bytes[i] = (byte) (state >>> 56);
+            }
+            for (int half : halves) bytes[half + 1] &= (byte) 0xbf;
+            return bytes;
         }
     }
 
@@ -59,8 +71,38 @@ class BlocksTest {
     @Test void hundredThousandBlocksEqualGgml() {
         assertEquals("61235ae2c44c15df", hash(DType.Q8_0));
         assertEquals("16ae82cafa50ef91", hash(DType.Q4_0));
+        assertEquals("1a7c84b86c654d93", hash(DType.Q4_1));
+        assertEquals("77216a8750e313e5", hash(DType.Q5_0));
+        assertEquals("3e6da5d7e1e97958", hash(DType.Q5_1));
+        assertEquals("c356e3f7e22f5dcd", hash(DType.MXFP4));
         assertEquals("a33727193f7330ea", hash(DType.F16));
         assertEquals("0b102cab8a1542d0", hash(DType.BF16));
+    }
+
+    /** The bits of the floats in 2,000 blocks of random bytes. */
+    private static String readHash(DType dtype, int... halves) {
+        var samples = new Samples();
+        long hash = 0x14650FB0739D0383L;
+        for (int i = 0; i < 2_000; i++) {
+            for (float value : floats(dtype, samples.encoded(dtype, halves), dtype.blockSize)) {
+                for (int shift = 0, bits = Float.floatToRawIntBits(value); shift < 32; shift += 8) hash = (hash ^ bits >> shift & 255) * 1099511628211L;
+            }
+        }
+        return HexFormat.of().toHexDigits(hash);
+    }
+
+    @Test void randomBytesReadAsGgmlReadsThem() {
+        assertEquals("35bfdffe8fa76dcc", readHash(DType.Q4_1, 0, 2));
+        assertEquals("1ddb1084bd69691f", readHash(DType.Q5_0, 0));
+        assertEquals("c551524bbe29e378", readHash(DType.Q5_1, 0, 2));
+        assertEquals("e5f56d4bd74ae7c1", readHash(DType.Q2_K, 80, 82));
+        assertEquals("981d8eb595efabc7", readHash(DType.Q3_K, 108));
+        assertEquals("78032fc672add1c4", readHash(DType.Q4_K, 0, 2));
+        assertEquals("87efee6a61b095bf", readHash(DType.Q5_K, 0, 2));
+        assertEquals("313d654e07f2df53", readHash(DType.Q6_K, 208));
+        assertEquals("f9a821cbdef1cc25", readHash(DType.IQ4_NL, 0));
+        assertEquals("88980af6a2d250fe", readHash(DType.IQ4_XS, 0));
+        assertEquals("bb041c89dc510520", readHash(DType.MXFP4));
     }
 
     @Test void firstBlocksEqualGgml() {

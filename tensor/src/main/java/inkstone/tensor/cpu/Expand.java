@@ -39,7 +39,7 @@ interface Expand {
             case BF16 -> Expand::bf16;
             case Q8_0 -> Expand::q8;
             case Q4_0 -> Expand::q4;
-            case I32 -> throw new UnsupportedOperationException("cpu: I32 is no weight format");
+            default -> throw new UnsupportedOperationException("cpu has no kernel for " + dtype);
         };
     }
 

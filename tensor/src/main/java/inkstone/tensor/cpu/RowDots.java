@@ -43,7 +43,7 @@ interface RowDots {
             case BF16 -> RowDots::bf16;
             case Q8_0 -> RowDots::q8;
             case Q4_0 -> RowDots::q4;
-            case I32 -> throw new UnsupportedOperationException("cpu: I32 is no weight format");
+            default -> throw new UnsupportedOperationException("cpu has no kernel for " + dtype);
         };
     }
 

@@ -34,7 +34,7 @@ final class GgufBytes {
 
     Gguf read() { return Gguf.read(MemorySegment.ofArray(toArray()), "test.gguf", Arena.ofConfined()); }
 
-    /** A whole file with a value of each type and three tensors: a F32 [2, 3], b Q8_0 [2, 32], c Q3_K [256]. */
+    /** A whole file with a value of each type and three tensors: a F32 [2, 3], b Q8_0 [2, 32], c IQ2_XXS [256]. */
     static GgufBytes valid() {
         var file = header(3, 17)
             .key("general.architecture", GgufType.STRING).text("llama")
@@ -49,9 +49,9 @@ final class GgufBytes {
             .array("scores", GgufType.F32, 2).u32(Float.floatToIntBits(-1)).u32(Float.floatToIntBits(0.25f))
             .array("types", GgufType.I32, 3).u32(1).u32(-1).u32(6)
             .array("nested", GgufType.ARRAY, 2).u32(GgufType.BOOL.ordinal()).u64(2).raw(1, 0).u32(GgufType.U8.ordinal()).u64(1).raw(7)
-            .tensor("a", 0, 0, 3, 2).tensor("b", 8, 64, 32, 2).tensor("c", 11, 192, 256)
+            .tensor("a", 0, 0, 3, 2).tensor("b", 8, 64, 32, 2).tensor("c", 16, 192, 256)
             .pad(64);
         for (int i = 0; i < 6; i++) file.u32(Float.floatToIntBits(i));
-        return file.pad(64).raw(new int[68]).pad(64).zeros(110);
+        return file.pad(64).raw(new int[68]).pad(64).zeros(66);
     }
 }
