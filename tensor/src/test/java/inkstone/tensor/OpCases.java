@@ -14,23 +14,24 @@ import java.util.function.BiFunction;
 
 /** Every operation in every format and at awkward sizes, one line a case. A new operation is a new line here. */
 final class OpCases {
-    private static final DType[] FORMATS = {DType.F32, DType.F16, DType.BF16, DType.Q8_0, DType.Q4_0};
-
     private OpCases() {}
 
     static List<OpCase> all() {
         var cases = new ArrayList<OpCase>();
-        for (var format : FORMATS) {
+        for (var format : DType.values()) {
+            if (format == DType.I32) continue;
+            int block = Math.max(32, format.blockSize), odd = format.blockSize == 256 ? 768 : 288;
             for (int n : new int[] {0, 1, 2, 5, 7, 8, 9, 33}) {
-                linear(cases, format, n, 32, 1);
-                linear(cases, format, n, 288, 172);
+                linear(cases, format, n, block, 1);
+                linear(cases, format, n, odd, 172);
                 if (!format.isQuantized()) linear(cases, format, n, 172, 37);
                 if (format == DType.F32) linear(cases, format, n, 1, 5);
             }
             linear(cases, format, 1, 1024, 288);                   // more than one task of dots
             linear(cases, format, 4, 1024, 130);
-            linear(cases, format, 13, 1056, 70);                   // more than one slice of k
-            int dim = format.isQuantized() ? 96 : 45;
+            linear(cases, format, 13, 1024 + block, 70);           // more than one slice of k
+            if (format.isQuantized()) linear(cases, format, 1, 4096 + block, 3);
+            int dim = format.isQuantized() ? 3 * block : 45;
             cases.add(op("embedding " + format, ints(3, 0, 9, 3, 7, 1, 1), weight(format, 10, dim)).exactly(in -> in.get(0).embedding(in.get(1))));
         }
         cases.add(op("linear with bias, dots", x(1, 40), weight(DType.F32, 19, 40), weight(DType.F32, 19)).run(in -> in.get(0).linear(in.get(1), in.get(2))));

@@ -172,14 +172,14 @@ final class CpuAttention {
     }
 
     /** The block's rows of one head, {@code headDim} wide, as floats, one after the other. */
-    private static void gather(Keys keys, Cells cells, int sequence, int from, int length, int keyHead, int headDim, long rows) {
+    private static void gather(Keys keys, Cells cells, int sequence, int from, int length, int keyHead, int headDim, long rows, long lanes) {
         long head = cells.base + (long) keyHead * headDim * cells.elementBytes;
-        for (int i = 0; i < length; i++) cells.expand.row(head + keys.row(sequence, from + i) * cells.rowBytes, rows + 4L * i * headDim, headDim);
+        for (int i = 0; i < length; i++) cells.expand.row(head + keys.row(sequence, from + i) * cells.rowBytes, rows + 4L * i * headDim, headDim, lanes);
     }
 
     /** scores[c][i] = query c · key from + i. */
     private static void scores(Keys keys, int sequence, int from, int length, Columns columns, Layout s) {
-        gather(keys, keys.keys, sequence, from, length, columns.keyHead, s.headDim(), s.rows());
+        gather(keys, keys.keys, sequence, from, length, columns.keyHead, s.headDim(), s.rows(), s.lanes());
         MEMORY.asSlice(s.scores(), columns.count() * s.scoreStride()).fill((byte) 0);
         for (int i = 0; i < length; i += Panels.ROWS) {
             Panels.transpose(s.panels(), s.rows() + i * s.keyStride(), s.keyStride(), Math.min(Panels.ROWS, length - i), s.headDim());
@@ -212,7 +212,7 @@ final class CpuAttention {
 
     /** mix[c] += sum over i of probabilities[c][i] · value from + i */
     private static void mix(Keys keys, int sequence, int from, int length, Columns columns, Layout s) {
-        gather(keys, keys.values, sequence, from, length, columns.keyHead, s.valueHeadDim(), s.rows());
+        gather(keys, keys.values, sequence, from, length, columns.keyHead, s.valueHeadDim(), s.rows(), s.lanes());
         for (int p = 0; p < s.valuePanels(); p++) {
             int d = p * Panels.ROWS;
             Panels.slice(s.panels(), s.rows() + 4L * d, s.valueStride(), Math.min(Panels.ROWS, s.valueHeadDim() - d), length);

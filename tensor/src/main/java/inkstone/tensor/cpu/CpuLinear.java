@@ -59,7 +59,7 @@ final class CpuLinear {
         workers.split(p.out, p.grain(), (worker, from, to) -> {
             long row = scratch.of(worker);
             for (int o = from; o < to; o++) {
-                expand.row(p.weight + o * p.weightRow(), row, p.in);
+                expand.row(p.weight + o * p.weightRow(), row, p.in, scratch.lanes(worker));
                 for (int m = 0; m < p.n; m += RowDots.COLUMNS) {
                     RowDots.columns(p.y + m * p.yRow() + 4L * o, p.yRow(), row, p.x + m * p.xRow(), p.xRow(), Math.min(RowDots.COLUMNS, p.n - m), p.in, scratch.lanes(worker));
                 }
@@ -81,7 +81,7 @@ final class CpuLinear {
             begin(p, from, to);
             for (int k0 = 0; k0 < p.in; k0 += SLICE) {
                 int k = Math.min(SLICE, p.in - k0);
-                for (int o = from; o < to; o += Panels.ROWS) pack(p, expand, packed + (o - from) / Panels.ROWS * rows, expanded, o, Math.min(Panels.ROWS, to - o), k0, k);
+                for (int o = from; o < to; o += Panels.ROWS) pack(p, expand, scratch.lanes(worker), packed + (o - from) / Panels.ROWS * rows, expanded, o, Math.min(Panels.ROWS, to - o), k0, k);
                 multiply(p, packed, rows, expanded + rows, from, to, k0, k);
             }
         });
@@ -92,13 +92,13 @@ final class CpuLinear {
         for (int m = 0; m < p.n; m++) for (int o = from; o < to; o++) MEMORY.set(FLOAT, p.y + m * p.yRow() + 4L * o, p.bias(o));
     }
 
-    private static void pack(Product p, Expand expand, long panel, long expanded, int o, int rows, int k0, int k) {
+    private static void pack(Product p, Expand expand, long lanes, long panel, long expanded, int o, int rows, int k0, int k) {
         long source = p.weight + o * p.weightRow() + p.dtype.bytes(k0);
         if (p.dtype == DType.F32) {
             Panels.transpose(panel, source, p.weightRow(), rows, k);
             return;
         }
-        for (int r = 0; r < rows; r++) expand.row(source + r * p.weightRow(), expanded + r * 4L * SLICE, k);
+        for (int r = 0; r < rows; r++) expand.row(source + r * p.weightRow(), expanded + r * 4L * SLICE, k, lanes);
         Panels.transpose(panel, expanded, 4L * SLICE, rows, k);
     }
 

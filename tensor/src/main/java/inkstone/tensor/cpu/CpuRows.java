@@ -35,7 +35,7 @@ final class CpuRows {
         var rows = Indices.of("embedding: token", tokens, table.shape().dim(0));
         var expand = Expand.of(table.dtype());
         workers.split(rows.count(), rowGrain(dim), (worker, first, end) -> {
-            for (int i = first; i < end; i++) expand.row(from + rows.at(i) * rowBytes, to + 4L * i * dim, dim);
+            for (int i = first; i < end; i++) expand.row(from + rows.at(i) * rowBytes, to + 4L * i * dim, dim, scratch.lanes(worker));
         });
     }
 

@@ -25,12 +25,12 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 
 /**
- * Stored rows as floats, exactly as {@link inkstone.tensor.Blocks} reads them: {@code count} elements at address {@code source}, whole blocks, to {@code floats}.
+ * Stored rows as floats, exactly as {@link inkstone.tensor.Blocks} reads them: {@code count} elements at address {@code source}, whole blocks, to {@code floats}. {@code lanes} is a worker's {@link Scratch#lanes}.
  * An interface, so that C2 compiles each format on its own: all of them inlined into one caller exhaust its inlining budget, and vectors box.
  */
 @FunctionalInterface
 interface Expand {
-    void row(long source, long floats, int count);
+    void row(long source, long floats, int count, long lanes);
 
     static Expand of(DType dtype) {
         return switch (dtype) {
@@ -39,14 +39,15 @@ interface Expand {
             case BF16 -> Expand::bf16;
             case Q8_0 -> Expand::q8;
             case Q4_0 -> Expand::q4;
-            default -> throw new UnsupportedOperationException("cpu has no kernel for " + dtype);
+            case I32 -> throw new UnsupportedOperationException("cpu: I32 is no weight format");
+            default -> UnpackedRows.of(dtype);
         };
     }
 
-    private static void f32(long source, long floats, int count) { MemorySegment.copy(MEMORY, source, MEMORY, floats, 4L * count); }
+    private static void f32(long source, long floats, int count, long lanes) { MemorySegment.copy(MEMORY, source, MEMORY, floats, 4L * count); }
 
     /* Ten value bits and the exponent move to their place in a float, whose exponent is biased by 112 more. Subnormals get an exponent that is subtracted again. */
-    private static void f16(long source, long floats, int count) {
+    private static void f16(long source, long floats, int count, long lanes) {
         int i = 0;
         for (int end = count - L; i <= end; i += L) {                                                                 // body
             var half = (IntVector) ShortVector.fromMemorySegment(S, MEMORY, source + 2L * i, ORDER).castShape(I, 0);   // sign in bits 15 to 31
@@ -58,7 +59,7 @@ interface Expand {
         for (; i < count; i++) MEMORY.set(FLOAT, floats + 4L * i, half(source + 2L * i));                             // scalar tail
     }
 
-    private static void bf16(long source, long floats, int count) {
+    private static void bf16(long source, long floats, int count, long lanes) {
         int i = 0;
         for (int end = count - L; i <= end; i += L) {                                                                 // body
             var high = (IntVector) ShortVector.fromMemorySegment(S, MEMORY, source + 2L * i, ORDER).castShape(I, 0);
@@ -67,7 +68,7 @@ interface Expand {
         for (; i < count; i++) MEMORY.set(FLOAT, floats + 4L * i, Float.intBitsToFloat(MEMORY.get(SHORT, source + 2L * i) << 16));  // scalar tail
     }
 
-    private static void q8(long source, long floats, int count) {
+    private static void q8(long source, long floats, int count, long lanes) {
         for (int block = count / 32; block > 0; block--, source += 34, floats += 4 * 32) {
             float scale = half(source);
             for (int j = 0; j < 32; j += B.length()) {                                                                // body
@@ -79,7 +80,7 @@ interface Expand {
     }
 
     /* A nibble is stored as q + 8; flipping its highest bit makes it q in two's complement, which shifts extend. */
-    private static void q4(long source, long floats, int count) {
+    private static void q4(long source, long floats, int count, long lanes) {
         for (int block = count / 32; block > 0; block--, source += 18, floats += 4 * 32) {
             float scale = half(source);
             for (int j = 0; j < 16; j += B.length()) {                                                                // body: low nibbles, then high ones

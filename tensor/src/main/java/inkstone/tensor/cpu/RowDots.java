@@ -43,7 +43,10 @@ interface RowDots {
             case BF16 -> RowDots::bf16;
             case Q8_0 -> RowDots::q8;
             case Q4_0 -> RowDots::q4;
-            default -> throw new UnsupportedOperationException("cpu has no kernel for " + dtype);
+            case I32 -> throw new UnsupportedOperationException("cpu: I32 is no weight format");
+            case Q4_1 -> NibbleDots::q4Offset;
+            case Q4_K -> NibbleDots::q4k;
+            default -> UnpackedRows.of(dtype);
         };
     }
 
