@@ -124,7 +124,9 @@ interface BlockLayout {
         }
     }
 
-    /** d, e and eight scales and offsets of six bits in 16 bytes: four scales, four offsets, four pairs of nibbles, whose upper two bits lie above the first eight. */
+    /**
+     * d, e and eight scales and offsets of six bits in 16 bytes: four scales, four offsets, four pairs of nibbles, whose upper two bits lie above the first eight.
+     */
     private static void sixBits(Quantized b, MemorySegment bytes) {
         bytes.set(JAVA_SHORT_UNALIGNED, 0, b.d);
         bytes.set(JAVA_SHORT_UNALIGNED, 2, b.e);

@@ -8,8 +8,8 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The formats themselves, element by element and slow: what every fast kernel must equal, and how files are written. Bit for bit those of ggml (BlocksTest holds bytes
- * that ggml made). All numbers are little-endian, as on every machine Inkstone runs on.
+ * The formats themselves, element by element and slow: what every fast kernel must equal, and how files are written. Bit for bit those of ggml (BlocksTest holds
+ * bytes that ggml made). All numbers are little-endian, as on every machine Inkstone runs on.
  */
 public final class Blocks {
     private Blocks() {}
@@ -68,7 +68,10 @@ public final class Blocks {
     /** Scale g of 16 in Q3_K: eight bytes of low nibbles, those of 0 to 7 before those of 8 to 15, and four bytes of the upper two bits. */
     private static int q3Scale(MemorySegment block, int g) { return bits(block, 96 + g % 8, g / 8 * 4, 4) | bits(block, 104 + g % 4, g / 4 * 2, 2) << 4; }
 
-    /** Scale g of 8 in Q4_K and Q5_K: the first four are six bits of bytes 4 to 7; the others lie in nibbles of bytes 12 to 15, their upper two bits above the first four. */
+    /**
+     * Scale g of 8 in Q4_K and Q5_K: the first four are six bits of bytes 4 to 7; the others lie in nibbles of bytes 12 to 15, their upper two bits above the first
+     * four.
+     */
     private static int kScale(MemorySegment block, int g) { return g < 4 ? bits(block, 4 + g, 0, 6) : bits(block, 8 + g, 0, 4) | bits(block, g, 6, 2) << 4; }
 
     /** Offset g of 8 in Q4_K and Q5_K: as {@link #kScale}, from bytes 8 to 11 and the upper nibbles. */
@@ -80,8 +83,8 @@ public final class Blocks {
     /**
      * Stores {@code count} floats, whole blocks, from byte {@code offset} of {@code data}. F16 and BF16 round to nearest, ties to even; infinities stay, what is too
      * large becomes infinite, a NaN stays a quiet NaN. A quantized block cannot hold infinities, NaN, or magnitudes beyond what its F16 scale reaches: those throw.
-     * A block whose largest magnitude is so small that its scale vanishes is stored as zeros. Without importance, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1 and MXFP4 are bit for bit
-     * what ggml's reference makes of them; other formats minimise the squared error (see {@link LevelBlocks} and {@link OffsetBlocks}).
+     * A block whose largest magnitude is so small that its scale vanishes is stored as zeros. Without importance, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1 and MXFP4 are bit for
+     * bit what ggml's reference makes of them; other formats minimise the squared error (see {@link LevelBlocks} and {@link OffsetBlocks}).
      *
      * @param importance what the squared error of each element weighs, as many as there are values and none negative: for a weight matrix the mean square of the
      *        activation that its column meets; null weighs all alike. Q8_0 and MXFP4 have nothing to choose and ignore it, as the float formats do.

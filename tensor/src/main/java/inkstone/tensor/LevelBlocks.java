@@ -3,9 +3,10 @@ package inkstone.tensor;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Blocks whose elements are w = d s level(q): one scale d, a small integer s for each group, levels even or not. Minimises the sum of (importance · (x - w)²).
- * For chosen levels v the best scale of a group is least squares, Σ xv / Σ v², and what it explains of Σ x² is (Σ xv)² / Σ v²; so a search over roundings needs two sums for each.
- * Roundings are tried for scales that bring the value of largest magnitude near either end of the levels. Then scales, d and roundings are fitted to one another in turn.
+ * Blocks whose elements are w = d s level(q): one scale d, a small integer s for each group, levels even or not. Minimises the sum of (importance · (x - w)²). For
+ * chosen levels v the best scale of a group is least squares, Σ xv / Σ v², and what it explains of Σ x² is (Σ xv)² / Σ v²; so a search over roundings needs two sums
+ * for each. Roundings are tried for scales that bring the value of largest magnitude near either end of the levels. Then scales, d and roundings are fitted to one
+ * another in turn.
  */
 final class LevelBlocks implements Quantizer {
     private static final int REFINEMENTS = 2;

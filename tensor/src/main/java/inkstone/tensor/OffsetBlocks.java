@@ -3,10 +3,10 @@ package inkstone.tensor;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Blocks whose elements are w = d s q - e m, q from 0 to {@code top}: d and e for the block, integers s and m from 0 to {@code limit} for each group. Minimises the sum of
- * (importance · (x - w)²). For chosen q the best scale and offset of a group are a line through the points (q, x) by least squares, which five sums give; so is the error of any other line.
- * Roundings are tried for several scales near range / top. Then s and m, d and e, and the roundings are fitted to one another in turn.
- * A limit of 1 means that the block is one group, with s = m = 1 and an offset of either sign.
+ * Blocks whose elements are w = d s q - e m, q from 0 to {@code top}: d and e for the block, integers s and m from 0 to {@code limit} for each group. Minimises the
+ * sum of (importance · (x - w)²). For chosen q the best scale and offset of a group are a line through the points (q, x) by least squares, which five sums give; so
+ * is the error of any other line. Roundings are tried for several scales near range / top. Then s and m, d and e, and the roundings are fitted to one another in
+ * turn. A limit of 1 means that the block is one group, with s = m = 1 and an offset of either sign.
  */
 final class OffsetBlocks implements Quantizer {
     private static final int REFINEMENTS = 2;

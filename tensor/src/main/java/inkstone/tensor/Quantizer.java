@@ -35,7 +35,10 @@ interface Quantizer {
         return half;
     }
 
-    /** As {@link #scale}, but rounded away from zero: the integers it is multiplied with then need not exceed their limit. Halves below 2⁻¹⁴ are coarse, and blocks of small weights have such scales. */
+    /**
+     * As {@link #scale}, but rounded away from zero: the integers it is multiplied with then need not exceed their limit. Halves below 2⁻¹⁴ are coarse, and blocks
+     * of small weights have such scales.
+     */
     static short scaleAtLeast(DType dtype, double scale) {
         short half = scale(dtype, scale);
         return Math.abs(Float.float16ToFloat(half)) < Math.abs(scale) ? scale(dtype, Float.float16ToFloat((short) (half + 1))) : half;

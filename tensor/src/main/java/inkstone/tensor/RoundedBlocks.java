@@ -7,7 +7,8 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Blocks of 32 whose scale follows from their largest magnitude or from their range, and whose elements are rounded, with the arithmetic of ggml's reference to the last bit.
+ * Blocks of 32 whose scale follows from their largest magnitude or from their range, and whose elements are rounded, with the arithmetic of ggml's reference to the
+ * last bit.
  */
 final class RoundedBlocks {
     private RoundedBlocks() {}
@@ -54,7 +55,10 @@ final class RoundedBlocks {
         block.set(JAVA_INT_UNALIGNED, 4, nibbles(x, from, smallest, inverse(d), 0.5f, 31, block, 8));
     }
 
-    /** e = the exponent of the largest magnitude less that of 4, the largest power of two that a nibble holds; each element to the nearest level, ties to the smaller magnitude. */
+    /**
+     * e = the exponent of the largest magnitude less that of 4, the largest power of two that a nibble holds; each element to the nearest level, ties to the smaller
+     * magnitude.
+     */
     static void mxfp4(float[] x, int from, MemorySegment block) {
         float largest = Math.abs(extreme(x, from));
         // The logarithm in single precision: within half a unit in the last place it takes what is just below a power of two for that power, as ggml does.

@@ -29,7 +29,10 @@ class QuantizerTest {
         return read;
     }
 
-    /** The largest error of a format as a part of the block's largest magnitude: a step of the levels, half of it for rounding and half for a scale shared with others. */
+    /**
+     * The largest error of a format as a part of the block's largest magnitude: a step of the levels, half of it for rounding and half for a scale shared with
+     * others.
+     */
     private static double step(DType dtype) {
         return switch (dtype) {
             case Q8_0 -> 1 / 127.0;
@@ -181,8 +184,8 @@ class QuantizerTest {
     }
 
     /**
-     * Normalised mean squared errors of ggml 0.18.1 (llama.cpp commit d32676d77, ggml_quantize_chunk) on the same rows: nearly normal ones without and with importance,
-     * heavy-tailed ones without and with it; errors are weighted by the importance where there is one.
+     * Normalised mean squared errors of ggml 0.18.1 (llama.cpp commit d32676d77, ggml_quantize_chunk) on the same rows: nearly normal ones without and with
+     * importance, heavy-tailed ones without and with it; errors are weighted by the importance where there is one.
      */
     @ParameterizedTest @CsvSource(delimiter = ' ', textBlock = """
         Q4_0 6.6916e-03 5.1050e-03 6.6554e-03 4.9798e-03

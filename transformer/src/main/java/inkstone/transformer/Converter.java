@@ -60,7 +60,7 @@ public final class Converter {
 
     /**
      * @param source a GGUF file, or a directory with safetensors, config.json and tokenizer.json
-     * @param type   of the matrices: F32, F16, BF16, Q8_0 or Q4_0
+     * @param type   of the matrices
      * @throws ModelException where the source is not a model, or holds numbers that the format cannot
      */
     public static Summary convert(Path source, Path target, DType type, Progress progress) throws IOException {
@@ -128,8 +128,19 @@ public final class Converter {
             case F32 -> 0;
             case F16 -> 1;
             case Q4_0 -> 2;
+            case Q4_1 -> 3;
             case Q8_0 -> 7;
+            case Q5_0 -> 8;
+            case Q5_1 -> 9;
+            case Q2_K -> 10;
+            case Q3_K -> 11;
+            case Q4_K -> 14;
+            case Q5_K -> 16;
+            case Q6_K -> 18;
+            case IQ4_NL -> 25;
+            case IQ4_XS -> 30;
             case BF16 -> 32;
+            case MXFP4 -> 38;
             case I32 -> throw new IllegalArgumentException("weights cannot be stored as I32");
         });
         if (type.isQuantized()) writer.u32("general.quantization_version", 2);

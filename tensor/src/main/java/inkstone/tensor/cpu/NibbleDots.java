@@ -18,8 +18,9 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
 /**
- * {@link RowDots} of nibbles with offsets, w = q scale + offset, without storing what a nibble becomes. Loops over few steps run over addresses and end with !=, here and in {@link Unpack}:
- * C2 splits a loop that it can count in three, and of a handful of steps most then fall outside the fast part. Counted, the 64-element steps of a Q4_K row took 2.7 times as long.
+ * {@link RowDots} of nibbles with offsets, w = q scale + offset, without storing what a nibble becomes. Loops over few steps run over addresses and end with !=,
+ * here and in {@link Unpack}: C2 splits a loop that it can count in three, and of a handful of steps most then fall outside the fast part. Counted, the 64-element
+ * steps of a Q4_K row took 2.7 times as long.
  */
 final class NibbleDots {
     private NibbleDots() {}

@@ -25,10 +25,10 @@ import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * Packed blocks at address {@code source} as one signed byte q for each of {@code count} elements, and for each group of them, 16 or 32, a float scale and, where the format has one,
- * a float offset: w = q scale + offset, exactly what {@link inkstone.tensor.Blocks} reads. Bytes are cheap: a vector holds four times as many of them as of ints, so
- * the bits of k-quants are taken apart at a quarter of the cost. Shifts are those of shorts, as there are none for bytes; masks remove what a byte gets from its neighbour.
- * The formulas for where things lie are those of {@link inkstone.tensor.Blocks#toFloats}. An interface for the reason given in {@link Expand}.
+ * Packed blocks at address {@code source} as one signed byte q for each of {@code count} elements, and for each group of them, 16 or 32, a float scale and, where
+ * the format has one, a float offset: w = q scale + offset, exactly what {@link inkstone.tensor.Blocks} reads. A vector holds four times as many bytes as ints, so
+ * bits are taken apart at a quarter of the cost. Shifts are those of shorts, as there are none for bytes; masks remove what a byte gets from its neighbour. The
+ * formulas for where things lie are those of {@link inkstone.tensor.Blocks#toFloats}. An interface for the reason given in {@link Expand}.
  */
 @FunctionalInterface
 interface Unpack {
@@ -49,7 +49,10 @@ interface Unpack {
     ByteVector BIT_BYTES = ByteVector.fromArray(SIXTEEN, new byte[] {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1}, 0);
     ByteVector BITS = ByteVector.fromArray(SIXTEEN, new byte[] {1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128}, 0);
 
-    /** Of the first 16 bytes of a Q4_K block: where each of eight scales and eight offsets has its lower bits and which, the last four offsets in the upper half of a byte; and its upper two bits. */
+    /**
+     * Of the first 16 bytes of a Q4_K block: where each of eight scales and eight offsets has its lower bits and which, the last four offsets in the upper half of a
+     * byte; and its upper two bits.
+     */
     ByteVector LOW_BYTES = ByteVector.fromArray(SIXTEEN, new byte[] {4, 5, 6, 7, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15}, 0);
     ByteVector LOW_BITS = ByteVector.fromArray(SIXTEEN, new byte[] {63, 63, 63, 63, 15, 15, 15, 15, 63, 63, 63, 63, 15, 15, 15, 15}, 0);
     VectorMask<Byte> LAST_FOUR = VectorMask.fromLong(SIXTEEN, 0xf000);

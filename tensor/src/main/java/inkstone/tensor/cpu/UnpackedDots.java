@@ -14,8 +14,9 @@ import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * Dot products with what {@link Unpack} leaves in scratch memory: the {@code L} floats at {@code lanes} += the products of {@code count} elements with x, lane by lane.
- * Steps of 64 elements: in each one C2 checks every address and looks for a safepoint, and 32 at a time took half as long again. Without offsets a group is summed before it is scaled.
+ * Dot products with what {@link Unpack} leaves in scratch memory: the {@code L} floats at {@code lanes} += the products of {@code count} elements with x, lane by
+ * lane. Steps of 64 elements: in each one C2 checks every address and looks for a safepoint, and 32 at a time took half as long again. Without offsets a group is
+ * summed before it is scaled.
  */
 final class UnpackedDots {
     private UnpackedDots() {}

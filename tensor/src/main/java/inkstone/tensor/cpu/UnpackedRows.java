@@ -14,8 +14,8 @@ import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * Rows of the formats that {@link Unpack} knows: {@link #SLICE} elements at a time are unpacked into the caller's scratch memory, which stays in the first-level cache, and from there become
- * floats, multiplied or stored.
+ * Rows of the formats that {@link Unpack} knows: {@link #SLICE} elements at a time are unpacked into the caller's scratch memory, which stays in the first-level
+ * cache, and from there become floats, multiplied or stored.
  *
  * @param fine whether a scale serves 16 elements, otherwise 32
  * @param offsets whether the format has offsets; where it does not, adding -0 changes nothing

@@ -1,0 +1,129 @@
+package inkstone.transformer;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import inkstone.tensor.DType;
+import inkstone.tensor.Shape;
+import inkstone.tensor.checkpoint.Gguf;
+import inkstone.tensor.checkpoint.Metadata;
+import inkstone.tensor.checkpoint.TensorInfo;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+
+/**
+ * quantization-mixtures.txt says which formats llama-quantize (llama.cpp commit d32676d77) wrote: a line is a model, a mixture and, for each kind of tensor, its
+ * format, or its formats by layer. Models a to e were synthetic llama files in F16 of the shapes below; "+importance" ones were quantized with an importance matrix
+ * of equal numbers. The others are tiny models of the test data's golden-logits, quantized with --allow-requantize.
+ */
+class QuantizationMixtureTest {
+    /** A llama file: feed-forward width {@code ffn}, {@code experts} of it or none, an output matrix of its own where it is not tied. */
+    private record Llama(int layers, int dim, int heads, int kvHeads, int ffn, int experts, boolean tied) {
+        Metadata metadata() {
+            return new Metadata("test", Map.of("general.architecture", "llama", "llama.block_count", (long) layers, "llama.attention.head_count", (long) heads,
+                "llama.attention.head_count_kv", (long) kvHeads, "llama.expert_count", (long) experts));
+        }
+
+        List<TensorInfo> tensors() {
+            var list = new ArrayList<TensorInfo>();
+            int kvDim = dim / heads * kvHeads;
+            add(list, "token_embd.weight", DType.F16, 32_000, dim);
+            for (int i = 0; i < layers; i++) {
+                var block = "blk." + i + ".";
+                for (var norm : List.of("attn_norm", "ffn_norm")) add(list, block + norm + ".weight", DType.F32, dim);
+                add(list, block + "attn_q.weight", DType.F16, dim, dim);
+                add(list, block + "attn_k.weight", DType.F16, kvDim, dim);
+                add(list, block + "attn_v.weight", DType.F16, kvDim, dim);
+                add(list, block + "attn_output.weight", DType.F16, dim, dim);
+                if (experts == 0) {
+                    add(list, block + "ffn_gate.weight", DType.F16, ffn, dim);
+                    add(list, block + "ffn_up.weight", DType.F16, ffn, dim);
+                    add(list, block + "ffn_down.weight", DType.F16, dim, ffn);
+                } else {
+                    add(list, block + "ffn_gate_inp.weight", DType.F32, experts, dim);
+                    add(list, block + "ffn_gate_exps.weight", DType.F16, experts, ffn, dim);
+                    add(list, block + "ffn_up_exps.weight", DType.F16, experts, ffn, dim);
+                    add(list, block + "ffn_down_exps.weight", DType.F16, experts, dim, ffn);
+                }
+            }
+            add(list, "output_norm.weight", DType.F32, dim);
+            if (!tied) add(list, "output.weight", DType.F16, 32_000, dim);
+            return list;
+        }
+
+        private static void add(List<TensorInfo> list, String name, DType dtype, int... dims) { list.add(new TensorInfo(name, dtype, new Shape(dims))); }
+    }
+
+    private static final Map<String, Llama> SYNTHETIC = Map.of(
+        "a", new Llama(26, 256, 4, 4, 512, 0, true),
+        "b", new Llama(17, 256, 8, 2, 768, 0, false),
+        "c", new Llama(10, 288, 9, 3, 800, 0, true),
+        "d", new Llama(16, 256, 4, 4, 256, 8, true),
+        "e", new Llama(80, 256, 4, 2, 256, 0, true));
+
+    @TestFactory Stream<DynamicTest> everyTensorGetsWhatLlamaQuantizeGivesIt() throws IOException {
+        return lines().map(line -> {
+            var parts = line.split(" ", 3);
+            var model = parts[0].replace("+importance", "");
+            boolean importance = !model.equals(parts[0]);
+            return DynamicTest.dynamicTest(parts[0] + " " + parts[1], () -> {
+                var mixture = QuantizationMixture.valueOf(parts[1]);
+                var llama = SYNTHETIC.get(model);
+                var expected = parts.length == 3 ? parts[2] : "";
+                if (llama != null) {
+                    assertEquals(expected, summary(mixture.formats(llama.metadata(), llama.tensors(), importance)));
+                    return;
+                }
+                var path = Path.of(System.getProperty("inkstone.data", "absent"), "golden-logits", model, "model.gguf");
+                assumeTrue(Files.exists(path), "skipped: the tiny models of golden-logits are not in the test data");
+                try (var file = Gguf.open(path)) {
+                    assertEquals(expected, summary(mixture.formats(file.metadata(), file.tensors().values(), importance)));
+                }
+            });
+        });
+    }
+
+    private static Stream<String> lines() throws IOException {
+        try (var in = QuantizationMixtureTest.class.getResourceAsStream("quantization-mixtures.txt")) {
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8).lines().toList().stream();
+        }
+    }
+
+    /** Kinds of tensors by name, those that are all F32 left out: "attn_v.weight=Q6_K:0-2,Q4_K:3" or, where all layers agree, "attn_v.weight=Q4_K". */
+    private static String summary(Map<String, DType> formats) {
+        var kinds = new TreeMap<String, TreeMap<Integer, DType>>();
+        formats.forEach((name, dtype) -> {
+            var parts = name.split("\\.", 3);
+            boolean layered = parts[0].equals("blk");
+            kinds.computeIfAbsent(layered ? parts[2] : name, _ -> new TreeMap<>()).put(layered ? Integer.parseInt(parts[1]) : -1, dtype);
+        });
+        var words = new ArrayList<String>();
+        kinds.forEach((kind, layers) -> {
+            var distinct = new HashSet<>(layers.values());
+            if (distinct.size() > 1) words.add(kind + "=" + runs(layers));
+            else if (!distinct.contains(DType.F32)) words.add(kind + "=" + distinct.iterator().next());
+        });
+        return String.join(" ", words);
+    }
+
+    private static String runs(TreeMap<Integer, DType> layers) {
+        var runs = new ArrayList<String>();
+        for (var entry = layers.firstEntry(); entry != null; ) {
+            int first = entry.getKey(), last = first;
+            while (layers.get(last + 1) == entry.getValue()) last++;
+            runs.add(entry.getValue() + ":" + (first == last ? "" + first : first + "-" + last));
+            entry = layers.higherEntry(last);
+        }
+        return String.join(",", runs);
+    }
+}
