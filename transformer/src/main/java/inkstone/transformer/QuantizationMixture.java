@@ -86,7 +86,7 @@ public enum QuantizationMixture {
     private static boolean isDown(String name) { return name.contains("ffn_down"); }
 
     private static boolean kept(TensorInfo tensor) {
-        return tensor.shape().rank() < 2 || !tensor.name().endsWith("weight") || KEPT.stream().anyMatch(tensor.name()::contains);
+        return tensor.shape().rows() < 2 || !tensor.name().endsWith("weight") || KEPT.stream().anyMatch(tensor.name()::contains);
     }
 
     /** @param values how many tensors of values, and {@code downs} of down projections, came before this one */
@@ -101,7 +101,7 @@ public enum QuantizationMixture {
         var name = tensor.name();
         boolean embedding = name.equals("token_embd.weight") || name.equals("per_layer_token_embd.weight");
         if (name.equals("output.weight") || embedding && model.tied) return output(tensor.shape().last());
-        if (this == MXFP4_MOE) return tensor.shape().rank() == 3 ? DType.MXFP4 : DType.Q8_0;
+        if (this == MXFP4_MOE) return tensor.shape().rank() == 3 && tensor.shape().dim(0) > 1 ? DType.MXFP4 : DType.Q8_0;
         if (embedding) return base;
         if (isValue(name)) return value(model, values);
         if (name.contains("attn_k.weight")) return model.experts == 8 ? DType.Q8_0 : base;
