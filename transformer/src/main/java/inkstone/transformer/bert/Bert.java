@@ -37,7 +37,7 @@ public record Bert(DecoderConfig config, Pooling pooling, Tensor tokenEmbd, Tens
         var context = Packed.of(tokens.scope(), n);
         var x = tokens.embedding(tokenEmbd).add(tokens.scope().ints(new int[n]).embedding(tokenTypes)).add(context.positions().embedding(positionEmbd));
         x = tokenEmbdNorm.forward(x);
-        for (var block : blocks) x = block.forward(x, context);
+        for (var block : blocks) x = x.local(input -> block.forward(input, context));
         return switch (pooling) {
             case MEAN -> x.weightedSum(tokens.scope().floats(share(n), 1, n));
             case FIRST -> x.rows(0, 1);

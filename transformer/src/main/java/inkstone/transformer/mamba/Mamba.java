@@ -26,7 +26,7 @@ public record Mamba(MambaConfig config, Tensor tokenEmbd, List<Block> blocks, Te
 
     @Override public Tensor forward(Tensor tokens, Context context) {
         var x = tokens.embedding(tokenEmbd);
-        for (var block : blocks) x = block.forward(x, context);
+        for (var block : blocks) x = x.local(input -> block.forward(input, context));
         return x.rmsNorm(outputNorm, config.eps());
     }
 
