@@ -52,6 +52,7 @@ final class FakeModel {
         @Override public String decode(int... tokens) { return new String(tokens, 0, tokens.length); }
         @Override public StreamDecoder streamDecoder() { throw new AssertionError("the fake scheduler has texts"); }
         @Override public int vocabularySize() { return VOCABULARY; }
+        @Override public byte[] bytes(int token) { return token < 32 ? new byte[0] : new byte[] {(byte) token}; }
         @Override public String piece(int token) { return Character.toString(token); }
         @Override public int id(String piece) { return piece.charAt(0); }
         @Override public boolean isControl(int token) { return token < 32; }

@@ -82,6 +82,7 @@ final class EngineTokenizer implements Tokenizer {
 
     @Override public String decode(int... tokens) { return pieces.text(tokens); }
     @Override public StreamDecoder streamDecoder() { return new PieceStream(pieces); }
+    @Override public byte[] bytes(int token) { return pieces.bytes(token).clone(); }
     @Override public int vocabularySize() { return pieces.size(); }
     @Override public int id(String piece) { return ids.getOrDefault(piece, -1); }
     @Override public int bos() { return definition.marks().bos(); }

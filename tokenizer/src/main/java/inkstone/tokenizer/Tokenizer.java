@@ -26,6 +26,12 @@ public interface Tokenizer extends AutoCloseable {
     /** The token as the vocabulary spells it, for example {@code Ġthe} or {@code <|im_end|>}. */
     String piece(int token);
 
+    /**
+     * What the token prints, bytes of UTF-8 that need not be whole code points; empty for control tokens. The array is the caller's.
+     * A space before the first word of a text stays, as in a {@link #streamDecoder}.
+     */
+    byte[] bytes(int token);
+
     /** The id of a piece, or -1. */
     int id(String piece);
 

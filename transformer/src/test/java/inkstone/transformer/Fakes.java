@@ -202,6 +202,7 @@ final class Fakes implements AutoCloseable {
             };
         }
 
+        @Override public byte[] bytes(int token) { return isControl(token) ? new byte[0] : pieces[token - 1].clone(); }
         @Override public boolean isControl(int token) { return token == bos() || token == eos(); }
         @Override public int vocabularySize() { return pieces.length + 2; }
         @Override public int bos() { return 0; }

@@ -21,6 +21,7 @@ record EndlessTokenizer(Tokenizer tokenizer) implements Tokenizer {
     @Override public String decode(int... tokens) { return tokenizer.decode(tokens); }
     @Override public StreamDecoder streamDecoder() { return tokenizer.streamDecoder(); }
     @Override public int vocabularySize() { return tokenizer.vocabularySize(); }
+    @Override public byte[] bytes(int token) { return tokenizer.bytes(token); }
     @Override public String piece(int token) { return tokenizer.piece(token); }
     @Override public int id(String piece) { return tokenizer.id(piece); }
     @Override public boolean isControl(int token) { return tokenizer.isControl(token); }
