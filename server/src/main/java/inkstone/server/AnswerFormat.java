@@ -1,6 +1,7 @@
 package inkstone.server;
 
 import inkstone.transformer.GenerationResult;
+import inkstone.transformer.Piece;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
@@ -11,7 +12,7 @@ interface AnswerFormat {
     /** The first chunk of an answer, or null where a stream begins with text. */
     ObjectNode opening(int choice);
 
-    ObjectNode text(int choice, String text);
+    ObjectNode text(int choice, Piece piece);
 
     /** The chunk that says why the answer ended, and how long it took. */
     ObjectNode finish(int choice, GenerationResult result);

@@ -1,27 +1,32 @@
 package inkstone.server;
 
+import inkstone.tokenizer.Tokenizer;
 import inkstone.transformer.GenerationRequest;
 import inkstone.transformer.SamplerSettings;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import tools.jackson.databind.JsonNode;
 
 /**
  * What chats and completions ask for alike: how tokens are drawn, when to stop, how many answers, and in which form they come.
  *
+ * @param topLogprobs  how many of the likeliest tokens are told at each place; -1 where no log-probabilities are wanted
  * @param choices      answers to each prompt; the seed grows by one from answer to answer
  * @param includeUsage whether a stream ends with a chunk of token counts
  */
-record AnswerOptions(SamplerSettings sampling, int maxTokens, List<String> stop, int choices, boolean stream, boolean includeUsage) {
+record AnswerOptions(SamplerSettings sampling, int maxTokens, List<String> stop, Map<Integer, Float> logitBias, int topLogprobs, int choices, boolean stream,
+                     boolean includeUsage) {
     /** Tokens an answer may have where the client does not say. */
     static final int DEFAULT_MAX_TOKENS = 1_024;
 
-    static AnswerOptions of(Fields fields, Limits limits) {
+    static AnswerOptions of(Fields fields, Tokenizer tokenizer, Limits limits, int topLogprobs) {
         refuseWhatWouldMislead(fields);
         var streaming = fields.object("stream_options");
-        return new AnswerOptions(sampling(fields), maxTokens(fields), stop(fields, limits), (int) fields.integer("n", 1, limits.choices(), 1),
-            fields.bool("stream", false), streaming != null && streaming.bool("include_usage", false));
+        return new AnswerOptions(sampling(fields), maxTokens(fields), stop(fields, limits), logitBias(fields, tokenizer, limits), topLogprobs,
+            (int) fields.integer("n", 1, limits.choices(), 1), fields.bool("stream", false), streaming != null && streaming.bool("include_usage", false));
     }
 
     private static SamplerSettings sampling(Fields fields) {
@@ -61,11 +66,27 @@ record AnswerOptions(SamplerSettings sampling, int maxTokens, List<String> stop,
         return stop;
     }
 
+    /** An object of token ids, which JSON makes strings of, and what is added to their logits. */
+    private static Map<Integer, Float> logitBias(Fields fields, Tokenizer tokenizer, Limits limits) {
+        var given = fields.object("logit_bias");
+        if (given == null) return Map.of();
+        if (given.node().size() > limits.biases()) {
+            throw ApiException.invalid("logit_bias", "logit_bias may have %d tokens, got %d".formatted(limits.biases(), given.node().size()));
+        }
+        var bias = new HashMap<Integer, Float>();
+        for (var id : given.node().propertyNames()) {
+            int token = id.matches("0|[1-9][0-9]{0,8}") ? Integer.parseInt(id) : -1;
+            if (token < 0 || token >= tokenizer.vocabularySize()) {
+                throw ApiException.invalid("logit_bias", "logit_bias must name tokens by ids from 0 to %d, got \"%s\""
+                    .formatted(tokenizer.vocabularySize() - 1, Fields.shortened(id)));
+            }
+            bias.put(token, given.number(id, -100, 100, 0));
+        }
+        return bias;
+    }
+
     /** Fields that change what an answer means. Whoever sends one and gets an ordinary answer would take it for something it is not. */
     private static void refuseWhatWouldMislead(Fields fields) {
-        refuse(fields, "logprobs", value -> !value.isBoolean() || value.booleanValue(), "log probabilities are not given out; leave logprobs away");
-        refuse(fields, "top_logprobs", value -> !value.isInt() || value.intValue() != 0, "log probabilities are not given out; leave top_logprobs away");
-        refuse(fields, "logit_bias", value -> !value.isObject() || !value.isEmpty(), "logit_bias is not supported; leave it away");
         refuse(fields, "best_of", value -> !value.isInt() || value.intValue() != 1, "best_of is not supported; ask for n answers and choose");
         refuse(fields, "response_format", value -> !value.isObject() || !value.path("type").asString("").equals("text"),
             "response_format can only be {\"type\":\"text\"}: answers are not bound to a schema here");
@@ -82,7 +103,8 @@ record AnswerOptions(SamplerSettings sampling, int maxTokens, List<String> stop,
     List<GenerationRequest> requests(int[] prompt) {
         var requests = new ArrayList<GenerationRequest>(choices);
         for (int choice = 0; choice < choices; choice++) {
-            requests.add(new GenerationRequest(prompt, sampling.withSeed(sampling.seed() + choice), maxTokens, stop));
+            requests.add(new GenerationRequest(prompt, sampling.withSeed(sampling.seed() + choice), maxTokens, stop).withLogitBias(logitBias)
+                .withTopLogprobs(topLogprobs));
         }
         return requests;
     }

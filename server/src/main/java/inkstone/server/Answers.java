@@ -58,7 +58,7 @@ final class Answers {
                 if (client.gone()) return;
                 switch (event) {
                     case null -> { if (++silence % LOOKS_PER_PING == 0) out.ping(); }
-                    case Generation.Event.Text text -> out.data(format.text(text.choice(), text.text()));
+                    case Generation.Event.Text text -> out.data(format.text(text.choice(), text.piece()));
                     case Generation.Event.End end -> {
                         results[end.choice()] = end.result();
                         out.data(format.finish(end.choice(), end.result()));

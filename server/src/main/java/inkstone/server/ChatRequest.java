@@ -1,5 +1,7 @@
 package inkstone.server;
 
+import inkstone.tokenizer.Tokenizer;
+import inkstone.transformer.GenerationRequest;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -13,7 +15,7 @@ import tools.jackson.databind.node.ObjectNode;
  * @param tools    definitions for the template; empty where the client wants none used
  */
 record ChatRequest(List<Map<String, Object>> messages, List<Map<String, Object>> tools, AnswerOptions options) {
-    static ChatRequest of(Fields fields, Limits limits) {
+    static ChatRequest of(Fields fields, Tokenizer tokenizer, Limits limits) {
         AnswerOptions.refuse(fields, "functions", value -> true, "functions is the old form; give the same as tools");
         AnswerOptions.refuse(fields, "modalities", value -> !value.toString().equals("[\"text\"]"),
             "modalities can only be [\"text\"]: this model writes text");
@@ -24,7 +26,15 @@ record ChatRequest(List<Map<String, Object>> messages, List<Map<String, Object>>
         if (given.isEmpty()) throw ApiException.invalid("messages", "messages must have at least one message");
         var messages = new ArrayList<Map<String, Object>>(given.size());
         for (var message : given) messages.add(message(message));
-        return new ChatRequest(messages, tools(fields, limits), AnswerOptions.of(fields, limits));
+        return new ChatRequest(messages, tools(fields, limits), AnswerOptions.of(fields, tokenizer, limits, topLogprobs(fields)));
+    }
+
+    /** How many of the likeliest tokens are to be told at each place; -1 where nothing is. */
+    private static int topLogprobs(Fields fields) {
+        int top = (int) fields.integer("top_logprobs", 0, GenerationRequest.MAX_TOP_LOGPROBS, 0);
+        if (fields.bool("logprobs", false)) return top;
+        if (top > 0) throw ApiException.invalid("top_logprobs", "top_logprobs needs logprobs to be true");
+        return -1;
     }
 
     /** The assistant's words that its answer goes on from, where the last of several messages is such; otherwise null. */

@@ -1,6 +1,8 @@
 package inkstone.server;
 
 import inkstone.transformer.GenerationResult;
+import inkstone.transformer.Piece;
+import inkstone.transformer.TokenLogprob;
 import io.javalin.http.Context;
 import java.io.IOException;
 import java.util.List;
@@ -21,8 +23,9 @@ final class ChatRoutes {
     void complete(Context context) throws IOException, InterruptedException {
         var fields = Json.read(context.req(), limits.bodyBytes());
         ModelRoutes.requireModel(fields.string("model", Served.ANY_MODEL), served);
-        var request = ChatRequest.of(fields, limits);
-        var format = new ChatFormat(AnswerFormat.Head.of("chatcmpl-", "chat.completion", served.model().name()));
+        var request = ChatRequest.of(fields, served.model().tokenizer(), limits);
+        var format = new ChatFormat(AnswerFormat.Head.of("chatcmpl-", "chat.completion", served.model().name()),
+            request.options().topLogprobs() < 0 ? null : new TokenNames(served.model().tokenizer()));
         answers.write(context, request.options().requests(prompt(request)), request.options(), format);
     }
 
@@ -38,13 +41,16 @@ final class ChatRoutes {
         }
     }
 
-    private record ChatFormat(AnswerFormat.Head head) implements AnswerFormat {
-        @Override public ObjectNode opening(int choice) { return chunk(choice, Json.object().put("role", "assistant").put("content", ""), null); }
+    /** @param names null where no log-probabilities are wanted */
+    private record ChatFormat(AnswerFormat.Head head, TokenNames names) implements AnswerFormat {
+        @Override public ObjectNode opening(int choice) { return chunk(choice, Json.object().put("role", "assistant").put("content", ""), List.of(), null); }
 
-        @Override public ObjectNode text(int choice, String text) { return chunk(choice, Json.object().put("content", text), null); }
+        @Override public ObjectNode text(int choice, Piece piece) {
+            return chunk(choice, Json.object().put("content", piece.text()), piece.logprobs(), null);
+        }
 
         @Override public ObjectNode finish(int choice, GenerationResult result) {
-            var chunk = chunk(choice, Json.object(), AnswerFormat.reason(result));
+            var chunk = chunk(choice, Json.object(), List.of(), AnswerFormat.reason(result));
             AnswerFormat.addTimings(chunk, result);
             return chunk;
         }
@@ -55,11 +61,13 @@ final class ChatRoutes {
             return chunk;
         }
 
-        private ObjectNode chunk(int choice, ObjectNode delta, String finishReason) {
+        private ObjectNode chunk(int choice, ObjectNode delta, List<TokenLogprob> logprobs, String finishReason) {
             var chunk = head.chunk();
             var entry = chunk.putArray("choices").addObject().put("index", choice);
             entry.set("delta", delta);
-            entry.putNull("logprobs").put("finish_reason", finishReason);
+            if (logprobs.isEmpty()) entry.putNull("logprobs");
+            else names.addToChat(entry, logprobs);
+            entry.put("finish_reason", finishReason);
             return chunk;
         }
 
@@ -67,9 +75,12 @@ final class ChatRoutes {
             var document = head.document();
             var choices = document.putArray("choices");
             for (int choice = 0; choice < results.size(); choice++) {
+                var result = results.get(choice);
                 var entry = choices.addObject().put("index", choice);
-                entry.putObject("message").put("role", "assistant").put("content", results.get(choice).text()).putNull("refusal");
-                entry.putNull("logprobs").put("finish_reason", AnswerFormat.reason(results.get(choice)));
+                entry.putObject("message").put("role", "assistant").put("content", result.text()).putNull("refusal");
+                if (names == null) entry.putNull("logprobs");
+                else names.addToChat(entry, result.logprobs());
+                entry.put("finish_reason", AnswerFormat.reason(result));
             }
             return document;
         }

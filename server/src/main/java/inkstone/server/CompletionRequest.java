@@ -2,6 +2,7 @@ package inkstone.server;
 
 import inkstone.tokenizer.MarkedText;
 import inkstone.tokenizer.Tokenizer;
+import inkstone.transformer.GenerationRequest;
 import java.util.ArrayList;
 import java.util.List;
 import tools.jackson.databind.JsonNode;
@@ -19,8 +20,16 @@ record CompletionRequest(List<Prompt> prompts, boolean echo, AnswerOptions optio
     static CompletionRequest of(Fields fields, Tokenizer tokenizer, Limits limits) {
         AnswerOptions.refuse(fields, "suffix", value -> !value.isString() || !value.stringValue().isEmpty(),
             "suffix is not supported: texts are only continued at their end");
-        var options = AnswerOptions.of(fields, limits);
+        var options = AnswerOptions.of(fields, tokenizer, limits, topLogprobs(fields));
         return new CompletionRequest(prompts(fields, tokenizer, limits), fields.bool("echo", false), options);
+    }
+
+    /** How many of the likeliest tokens are to be told at each place; -1 where nothing is. */
+    private static int topLogprobs(Fields fields) {
+        if (fields.has("logprobs") && fields.bool("echo", false)) {
+            throw ApiException.unsupported("logprobs", "logprobs with echo would need those of the prompt, which are not given out; leave one of them away");
+        }
+        return (int) fields.integer("logprobs", 0, GenerationRequest.MAX_TOP_LOGPROBS, -1);
     }
 
     /** A string, an array of strings, an array of token ids, or an array of such arrays. */
@@ -45,11 +54,7 @@ record CompletionRequest(List<Prompt> prompts, boolean echo, AnswerOptions optio
     }
 
     private static Prompt tokens(JsonNode array, String where, Tokenizer tokenizer) {
-        var tokens = new int[array.size()];
-        for (int i = 0; i < tokens.length; i++) {
-            tokens[i] = (int) Fields.integer(array.get(i), 0, tokenizer.vocabularySize() - 1L, "%s[%d]".formatted(where, i));
-        }
-        return new Prompt(null, nonEmpty(tokens, where));
+        return new Prompt(null, nonEmpty(Fields.tokens(array, where, tokenizer.vocabularySize()), where));
     }
 
     private static int[] nonEmpty(int[] tokens, String where) {

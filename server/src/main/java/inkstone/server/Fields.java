@@ -44,6 +44,13 @@ record Fields(ObjectNode node, String path) {
         return value.longValue();
     }
 
+    /** Token ids below {@code vocabulary}. */
+    static int[] tokens(JsonNode array, String where, int vocabulary) {
+        var tokens = new int[array.size()];
+        for (int i = 0; i < tokens.length; i++) tokens[i] = (int) integer(array.get(i), 0, vocabulary - 1L, "%s[%d]".formatted(where, i));
+        return tokens;
+    }
+
     /** The elements of an array of at most {@code max}; none where the field is absent. */
     List<JsonNode> array(String name, int max) {
         if (!has(name)) return List.of();
@@ -102,5 +109,5 @@ record Fields(ObjectNode node, String path) {
         return shortened(value.toString());
     }
 
-    private static String shortened(String text) { return text.length() <= 40 ? text : text.substring(0, 40) + "..."; }
+    static String shortened(String text) { return text.length() <= 40 ? text : text.substring(0, 40) + "..."; }
 }

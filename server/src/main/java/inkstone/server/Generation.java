@@ -23,7 +23,7 @@ final class Generation implements AutoCloseable {
     sealed interface Event {
         int choice();
 
-        record Text(int choice, String text) implements Event {}
+        record Text(int choice, Piece piece) implements Event {}
         record End(int choice, GenerationResult result) implements Event {}
         record Failure(int choice, Throwable cause) implements Event {}
     }
@@ -70,12 +70,12 @@ final class Generation implements AutoCloseable {
 
     /** On the scheduler's thread. */
     private void put(Piece piece, int choice) {
-        if (piece.text().isEmpty()) return;
+        if (piece.text().isEmpty() && piece.logprobs().isEmpty()) return;
         if (events.size() >= maxUnread) {
             throw new ApiException(400, "invalid_request_error", null, "reader_too_slow",
                 "the answer was cancelled: %d pieces of it waited to be read".formatted(maxUnread));
         }
-        events.add(new Event.Text(choice, piece.text()));
+        events.add(new Event.Text(choice, piece));
     }
 
     /** The next event, or null where none comes in time. */

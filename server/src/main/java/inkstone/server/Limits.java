@@ -13,21 +13,23 @@ import java.time.Duration;
  * @param stops           stop texts
  * @param stopLength      characters of a stop text
  * @param queue           requests that may wait for the model before others get 429
+ * @param biases          tokens of a {@code logit_bias}
+ * @param inputs          texts of one embeddings request
  * @param unreadPieces    pieces of an answer that may wait for a slow reader before the answer is cancelled
  * @param silentReader    how long a connection may take nothing of what is written to it before it is cut
  * @param farewell        how long running answers may go on after the server was told to stop
  */
-public record Limits(int bodyBytes, int messages, int tools, int prompts, int choices, int stops, int stopLength, int queue, int unreadPieces,
-                     Duration silentReader, Duration farewell) {
-    public static final Limits DEFAULT = new Limits(1 << 20, 2_000, 128, 16, 4, 16, 256, 64, 4_096, Duration.ofSeconds(30), Duration.ofSeconds(3));
+public record Limits(int bodyBytes, int messages, int tools, int prompts, int choices, int stops, int stopLength, int queue, int biases, int inputs,
+                     int unreadPieces, Duration silentReader, Duration farewell) {
+    public static final Limits DEFAULT = new Limits(1 << 20, 2_000, 128, 16, 4, 16, 256, 64, 300, 512, 4_096, Duration.ofSeconds(30), Duration.ofSeconds(3));
 
     public Limits withBodyBytes(int value) {
-        return new Limits(value, messages, tools, prompts, choices, stops, stopLength, queue, unreadPieces, silentReader, farewell);
+        return new Limits(value, messages, tools, prompts, choices, stops, stopLength, queue, biases, inputs, unreadPieces, silentReader, farewell);
     }
     public Limits withUnreadPieces(int value) {
-        return new Limits(bodyBytes, messages, tools, prompts, choices, stops, stopLength, queue, value, silentReader, farewell);
+        return new Limits(bodyBytes, messages, tools, prompts, choices, stops, stopLength, queue, biases, inputs, value, silentReader, farewell);
     }
     public Limits withTimes(Duration newSilentReader, Duration newFarewell) {
-        return new Limits(bodyBytes, messages, tools, prompts, choices, stops, stopLength, queue, unreadPieces, newSilentReader, newFarewell);
+        return new Limits(bodyBytes, messages, tools, prompts, choices, stops, stopLength, queue, biases, inputs, unreadPieces, newSilentReader, newFarewell);
     }
 }

@@ -11,6 +11,7 @@ import inkstone.transformer.CausalModel;
 import inkstone.transformer.Context;
 import inkstone.transformer.LanguageModel;
 import inkstone.transformer.ModelConfig;
+import java.nio.charset.StandardCharsets;
 import java.util.Set;
 
 /** A model without weights whose tokens are the letters of a text: for all that the server does around a model. */
@@ -52,7 +53,7 @@ final class FakeModel {
         @Override public String decode(int... tokens) { return new String(tokens, 0, tokens.length); }
         @Override public StreamDecoder streamDecoder() { throw new AssertionError("the fake scheduler has texts"); }
         @Override public int vocabularySize() { return VOCABULARY; }
-        @Override public byte[] bytes(int token) { return token < 32 ? new byte[0] : new byte[] {(byte) token}; }
+        @Override public byte[] bytes(int token) { return isControl(token) ? new byte[0] : piece(token).getBytes(StandardCharsets.UTF_8); }
         @Override public String piece(int token) { return Character.toString(token); }
         @Override public int id(String piece) { return piece.charAt(0); }
         @Override public boolean isControl(int token) { return token < 32; }

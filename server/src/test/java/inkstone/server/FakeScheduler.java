@@ -8,6 +8,9 @@ import inkstone.transformer.Piece;
 import inkstone.transformer.QueueFullException;
 import inkstone.transformer.Scheduler;
 import inkstone.transformer.Ticket;
+import inkstone.transformer.TokenLogprob;
+import inkstone.transformer.TokenLogprob.Candidate;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -55,6 +58,7 @@ final class FakeScheduler implements Scheduler {
     private void run(GenerationRequest request, FakeTicket ticket, Consumer<Piece> onPiece) {
         try {
             var text = new StringBuilder();
+            var logprobs = new ArrayList<TokenLogprob>();
             var finish = Finish.STOP;
             while (true) {
                 while (!permits.tryAcquire(5, TimeUnit.MILLISECONDS) && !ticket.cancelled) { }
@@ -64,12 +68,26 @@ final class FakeScheduler implements Scheduler {
                 if (failure != null && ticket.steps == 1) throw failure;
                 var piece = pieces.get(ticket.steps++ % pieces.size());
                 text.append(piece);
-                onPiece.accept(new Piece(piece, ticket.steps));
+                var told = logprobs(request, piece, text.codePointCount(0, text.length() - piece.length()));
+                logprobs.addAll(told);
+                onPiece.accept(new Piece(piece, ticket.steps, told));
             }
-            ticket.result.complete(new GenerationResult(text.toString(), new int[ticket.steps], finish, request.prompt().length, 1, 2_000_000, 4_000_000));
+            ticket.result.complete(new GenerationResult(text.toString(), new int[ticket.steps], logprobs, finish, request.prompt().length, 1, 2_000_000,
+                4_000_000));
         } catch (RuntimeException | InterruptedException problem) {
             ticket.result.completeExceptionally(problem);
         }
+    }
+
+    /** Of each letter, whose token it is: -0.5, and for those that might have come -1, -2, ... and at last never. */
+    private static List<TokenLogprob> logprobs(GenerationRequest request, String piece, int offset) {
+        var logprobs = new ArrayList<TokenLogprob>();
+        for (int token : request.topLogprobs() < 0 ? new int[0] : piece.codePoints().map(letter -> Math.min(letter, FakeModel.VOCABULARY - 1)).toArray()) {
+            var top = new ArrayList<Candidate>();
+            for (int i = 1; i <= request.topLogprobs(); i++) top.add(new Candidate(i == 3 ? 0 : 'a' + i, i == 3 ? Float.NEGATIVE_INFINITY : -i));
+            logprobs.add(new TokenLogprob(token, -0.5f, top, offset++));
+        }
+        return logprobs;
     }
 
     @Override public void close() { tickets.forEach(Ticket::cancel); }

@@ -8,6 +8,9 @@ import inkstone.transformer.SamplerSettings;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -62,6 +65,37 @@ class RequestTest {
         assertEquals(new SamplerSettings(0.5f, 7, 0.25f, 0.125f, 1.5f, -1, 2, 9, -3), request.sampling());
         assertEquals(List.of("a", "\n"), request.stop());
         assertEquals(3, request.maxTokens());
+    }
+
+    @Test void biasArrives() throws Exception {
+        assertEquals(200, chat("\"logit_bias\":{\"104\":-100,\"105\":2.5}").status());
+        assertEquals(Map.of(104, -100f, 105, 2.5f), server.scheduler().requests.getLast().logitBias());
+        assertEquals(-1, server.scheduler().requests.getLast().topLogprobs());
+        var many = IntStream.range(0, 301).mapToObj("\"%d\":1"::formatted).collect(Collectors.joining(","));
+        assertEquals(400, chat("\"logit_bias\":{" + many + "}").status());
+    }
+
+    @Test void aChatTellsItsLogprobs() throws Exception {
+        var choice = chat("\"logprobs\":true,\"top_logprobs\":3,\"max_tokens\":1").json().path("choices").get(0);
+        assertEquals("Hel", choice.path("message").path("content").stringValue());
+        var content = choice.path("logprobs").path("content");
+        assertEquals("""
+            {"token":"H","logprob":-0.5,"bytes":[72],"top_logprobs":[{"token":"b","logprob":-1.0,"bytes":[98]},{"token":"c","logprob":-2.0,"bytes":[99]},\
+            {"token":"\\u0000","logprob":-9999.0,"bytes":null}]}""", content.get(0).toString());
+        assertEquals(3, content.size());
+        assertTrue(choice.path("logprobs").get("refusal").isNull());
+        var plain = chat("\"logprobs\":true,\"max_tokens\":1").json().path("choices").get(0).path("logprobs").path("content");
+        assertEquals("{\"token\":\"l\",\"logprob\":-0.5,\"bytes\":[108],\"top_logprobs\":[]}", plain.get(2).toString());
+        assertTrue(chat("\"logprobs\":false,\"top_logprobs\":0").json().path("choices").get(0).get("logprobs").isNull());
+    }
+
+    @Test void aCompletionTellsItsLogprobs() throws Exception {
+        var told = complete("{\"prompt\":\"Once\",\"logprobs\":2,\"max_tokens\":2}").json().path("choices").get(0).path("logprobs");
+        assertEquals("[\"H\",\"e\",\"l\",\"l\",\"o\"]", told.path("tokens").toString());
+        assertEquals("[-0.5,-0.5,-0.5,-0.5,-0.5]", told.path("token_logprobs").toString());
+        assertEquals("{\"b\":-1.0,\"c\":-2.0,\"o\":-0.5}", told.path("top_logprobs").get(4).toString());
+        assertEquals("[0,1,2,3,4]", told.path("text_offset").toString());
+        assertTrue(complete("{\"prompt\":\"Once\"}").json().path("choices").get(0).get("logprobs").isNull());
     }
 
     @Test void whatIsAbsentOrNullTakesTheDefaultAndASeedIsDrawn() throws Exception {
@@ -129,12 +163,14 @@ class RequestTest {
         "top_p | 1.5", "top_p | 0", "top_p | -1e308", "top_k | -1", "top_k | 1.5", "top_k | 99999999999999999999", "min_p | 2", "repeat_penalty | 0", "presence_penalty | 1e9",
         "seed | 1e30", "seed | \"7\"", "seed | 9223372036854775808", "max_tokens | 0", "max_tokens | -1", "max_tokens | 3000000000", "max_completion_tokens | \"5\"",
         "n | 0", "n | 5", "n | 1000", "stop | 5", "stop | [5]", "stop | \"\"", "stop | [[\"a\"]]", "stream | \"yes\"", "stream | 1", "stream_options | true",
-        "logprobs | true", "logprobs | 3", "top_logprobs | 2", "logit_bias | {\"5\":1}", "best_of | 2", "response_format | {\"type\":\"json_object\"}", "response_format | \"json\"",
+        "logprobs | 3", "logprobs | \"yes\"", "top_logprobs | 2", "top_logprobs | 21", "top_logprobs | -1", "logit_bias | [5]", "logit_bias | {\"a\":1}", "logit_bias | {\"-1\":1}",
+        "logit_bias | {\"65536\":1}", "logit_bias | {\"05\":1}", "logit_bias | {\"99999999999\":1}", "logit_bias.5 | {\"5\":101}", "logit_bias.5 | {\"5\":\"1\"}",
+        "best_of | 2", "response_format | {\"type\":\"json_object\"}", "response_format | \"json\"",
         "tool_choice | \"required\"", "tool_choice | {\"type\":\"function\"}", "functions | []", "modalities | [\"audio\"]", "grammar | \"root ::= x\"", "chat_template | \"x\"",
         "chat_template_kwargs | {\"a\":1}", "tools | {}", "tools | [1]", "tools | [{}]", "model | 7"})
     void aWrongFieldIsRefusedByName(String field, String value) throws Exception {
         int before = server.scheduler().requests.size();
-        var reply = chat("\"" + field + "\":" + value);
+        var reply = chat("\"" + field.split("[.]")[0] + "\":" + value);
         assertEquals(400, reply.status(), reply.body());
         assertEquals("invalid_request_error", reply.error().path("type").stringValue());
         assertTrue(reply.error().path("message").stringValue().contains(value.equals("NaN") ? "JSON" : field), reply.body());
@@ -159,7 +195,9 @@ class RequestTest {
     @ParameterizedTest @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
         "prompt | {}", "prompt | {\"prompt\":7}", "prompt | {\"prompt\":[]}", "prompt | {\"prompt\":\"\"}", "prompt[0] | {\"prompt\":[[]]}", "prompt[1] | {\"prompt\":[1,-1]}",
         "prompt[0] | {\"prompt\":[65536]}", "prompt[1] | {\"prompt\":[1,\"a\"]}", "prompt[0] | {\"prompt\":[{}]}", "suffix | {\"prompt\":\"a\",\"suffix\":\"b\"}",
-        "prompt | {\"prompt\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\",\"11\",\"12\",\"13\",\"14\",\"15\",\"16\",\"17\"]}", "echo | {\"prompt\":\"a\",\"echo\":1}"})
+        "prompt | {\"prompt\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\",\"11\",\"12\",\"13\",\"14\",\"15\",\"16\",\"17\"]}", "echo | {\"prompt\":\"a\",\"echo\":1}",
+        "logprobs | {\"prompt\":\"a\",\"logprobs\":true}",
+        "logprobs | {\"prompt\":\"a\",\"logprobs\":21}", "logprobs | {\"prompt\":\"a\",\"logprobs\":1,\"echo\":true}"})
     void aWrongPromptIsRefusedByPlace(String place, String body) throws Exception {
         var reply = complete(body);
         assertEquals(400, reply.status(), reply.body());

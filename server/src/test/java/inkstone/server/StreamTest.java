@@ -95,6 +95,20 @@ class StreamTest {
         }
     }
 
+    @Test void logprobsComeWithTheirText() throws Exception {
+        try (var server = RunningServer.start(FakeScheduler.free())) {
+            var chat = server.chat(ASK + ",\"logprobs\":true,\"top_logprobs\":1}").events();
+            var second = Wire.json(chat.get(2)).path("choices").get(0);
+            assertEquals("lo", second.path("delta").path("content").stringValue());
+            assertEquals(List.of("l", "o"), second.path("logprobs").path("content").valueStream().map(token -> token.path("token").stringValue()).toList());
+            assertEquals("b", second.path("logprobs").path("content").get(0).path("top_logprobs").get(0).path("token").stringValue());
+            for (int i : new int[] {0, 5}) assertTrue(Wire.json(chat.get(i)).path("choices").get(0).get("logprobs").isNull(), "opening and finish have no text");
+            var completion = Wire.post(server.port(), "/v1/completions", "{\"prompt\":\"Once\",\"stream\":true,\"logprobs\":0}").events();
+            var told = Wire.json(completion.get(1)).path("choices").get(0).path("logprobs");
+            assertEquals("{\"tokens\":[\"l\",\"o\"],\"token_logprobs\":[-0.5,-0.5],\"top_logprobs\":[{\"l\":-0.5},{\"o\":-0.5}],\"text_offset\":[3,4]}", told.toString());
+        }
+    }
+
     @Test void aFailureAfterTheStartIsAnErrorEventAndTheEnd() throws Exception {
         var scheduler = FakeScheduler.free();
         scheduler.failure = new IllegalStateException("secret address 0x7f");

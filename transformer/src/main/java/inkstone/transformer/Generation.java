@@ -3,7 +3,10 @@ package inkstone.transformer;
 import inkstone.tokenizer.StreamDecoder;
 import inkstone.tokenizer.Tokenizer;
 import inkstone.transformer.GenerationResult.Finish;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.Consumer;
 
 /**
@@ -12,13 +15,21 @@ import java.util.function.Consumer;
 final class Generation {
     private final GenerationRequest request;
     private final Consumer<Piece> onPiece;
+    private final Constraint constraint;
     private final Sampler sampler;
+    /** Null where no log-probabilities are wanted. */
+    private final Distribution distribution;
     private final StopFilter stops;
     private final StreamDecoder decoder;
     private final int[] endTokens;
     private final int vocabulary;
     private final int maxTokens;
     private final StringBuilder text = new StringBuilder();
+    /** Of tokens whose text has begun to be shown, and of those after them. */
+    private final List<TokenLogprob> logprobs = new ArrayList<>();
+    private final ArrayDeque<TokenLogprob> held = new ArrayDeque<>();
+    /** Code points of the text so far, and of what of it is shown. */
+    private int decoded, shown;
     private volatile boolean cancelled;
     private Sequence sequence;
     private Finish finish;
@@ -27,11 +38,18 @@ final class Generation {
 
     Generation(GenerationRequest request, Consumer<Piece> onPiece, Tokenizer tokenizer, Engine engine) {
         engine.check(request.prompt());
+        for (int token : request.logitBias().keySet()) {
+            if (token < 0 || token >= engine.vocabulary()) {
+                throw new IllegalArgumentException("logit_bias has token %d, the vocabulary ends at %d".formatted(token, engine.vocabulary() - 1));
+            }
+        }
         this.request = request;
         this.onPiece = onPiece;
         this.endTokens = tokenizer.endOfGeneration().stream().mapToInt(Integer::intValue).sorted().toArray();
         this.vocabulary = engine.vocabulary();
-        this.sampler = new Sampler(request.sampling());
+        this.constraint = request.constraint() == null ? null : request.constraint().get();
+        this.sampler = new Sampler(request.sampling(), request.logitBias(), constraint);
+        this.distribution = request.topLogprobs() < 0 ? null : new Distribution(request.topLogprobs());
         this.stops = new StopFilter(request.stop());
         this.decoder = tokenizer.streamDecoder();
         this.maxTokens = Math.min(request.maxTokens(), engine.contextLength() - request.prompt().length);
@@ -68,6 +86,7 @@ final class Generation {
 
     /** The step that ran the sequence's last token gave these logits, which are overwritten. */
     void accept(float[] logits, int offset) {
+        if (distribution != null) distribution.read(logits, offset, vocabulary);
         int token = sampler.sample(logits, offset, vocabulary, sequence.tokens(), sequence.length(), request.prompt().length);
         if (written == 0) firstToken = System.nanoTime();
         if (Arrays.binarySearch(endTokens, token) >= 0) {
@@ -76,7 +95,11 @@ final class Generation {
         }
         sequence.append(token);
         written++;
-        show(stops.next(decoder.next(token)));
+        if (constraint != null) constraint.accept(token);
+        if (distribution != null) held.add(distribution.of(token, decoded));
+        var part = decoder.next(token);
+        decoded += characters(part);
+        show(stops.next(part), false);
         if (stops.stopped()) finish = Finish.STOP;
         else if (written == maxTokens) end(Finish.LENGTH);
     }
@@ -86,18 +109,26 @@ final class Generation {
         finish = how;
         var rest = stops.next(decoder.flush()) + stops.flush();
         if (stops.stopped()) finish = Finish.STOP;
-        if (!rest.isEmpty()) show(rest);
+        boolean all = !stops.stopped();
+        if (!rest.isEmpty() || all && !held.isEmpty()) show(rest, all);
     }
 
-    private void show(String part) {
+    /** @param all whether no text was cut off, so that even tokens without text of their own are told of */
+    private void show(String part, boolean all) {
         text.append(part);
-        onPiece.accept(new Piece(part, written));
+        shown += characters(part);
+        int before = logprobs.size();
+        while (!held.isEmpty() && (all || held.peek().offset() < shown)) logprobs.add(held.poll());
+        onPiece.accept(new Piece(part, written, List.copyOf(logprobs.subList(before, logprobs.size()))));
     }
+
+    private static int characters(String text) { return text.codePointCount(0, text.length()); }
 
     GenerationResult result() {
         int[] prompt = request.prompt();
         int[] tokens = sequence == null ? new int[0] : Arrays.copyOfRange(sequence.tokens(), prompt.length, prompt.length + written);
         long now = System.nanoTime(), first = firstToken == 0 ? now : firstToken;
-        return new GenerationResult(text.toString(), tokens, finish, prompt.length, cachedTokens, sequence == null ? 0 : first - started, now - first);
+        return new GenerationResult(text.toString(), tokens, List.copyOf(logprobs), finish, prompt.length, cachedTokens,
+            sequence == null ? 0 : first - started, now - first);
     }
 }

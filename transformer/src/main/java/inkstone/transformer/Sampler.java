@@ -1,17 +1,22 @@
 package inkstone.transformer;
 
 import java.util.Arrays;
+import java.util.Map;
 import java.util.SplittableRandom;
 
 /**
- * Chooses the next token of one sequence as {@link SamplerSettings} says. Ties go to the lower id; the draw walks the kept tokens in order of id, one random
- * number a token, so the same seed gives the same text. Works in the caller's logits and in buffers of its own, which grow once. One thread.
+ * Chooses the next token of one sequence: logit bias, the constraint, then what {@link SamplerSettings} says. Ties go to the lower id; the draw walks the kept
+ * tokens in order of id, one random number a token, so the same seed gives the same text. Works in the caller's logits and in buffers of its own, which grow
+ * once. One thread.
  */
 final class Sampler {
     /** Buckets of the likelihood histogram, {@link #BUCKETS_PER_NAT} to a factor of e: what top-p must sort is one bucket, not the vocabulary. */
     private static final int BUCKETS = 512, BUCKETS_PER_NAT = 16;
 
     private final SamplerSettings settings;
+    private final int[] biased;
+    private final float[] biases;
+    private final Constraint constraint;
     private final SplittableRandom random;
     private int[] ids = {};
     private double[] nats = {}, weights = {};
@@ -22,8 +27,15 @@ final class Sampler {
     private int stamp;
     private int[] counts = {};
 
-    Sampler(SamplerSettings settings) {
+    Sampler(SamplerSettings settings) { this(settings, Map.of(), null); }
+
+    /** @param constraint null for none; to be told of the tokens by whoever chooses */
+    Sampler(SamplerSettings settings, Map<Integer, Float> logitBias, Constraint constraint) {
         this.settings = settings;
+        this.biased = logitBias.keySet().stream().mapToInt(Integer::intValue).toArray();
+        this.biases = new float[biased.length];
+        for (int i = 0; i < biased.length; i++) biases[i] = logitBias.get(biased[i]);
+        this.constraint = constraint;
         this.random = new SplittableRandom(settings.seed());
     }
 
@@ -34,6 +46,8 @@ final class Sampler {
      * @throws ArithmeticException where the logits are not numbers
      */
     int sample(float[] logits, int offset, int vocabulary, int[] history, int length, int generatedFrom) {
+        for (int i = 0; i < biased.length; i++) logits[offset + biased[i]] += biases[i];
+        if (constraint != null) constraint.mask(logits, offset, vocabulary);
         penalise(logits, offset, vocabulary, history, length, generatedFrom);
         int likeliest = likeliest(logits, offset, vocabulary);
         if (settings.temperature() == 0) return likeliest - offset;
@@ -70,7 +84,7 @@ final class Sampler {
     }
 
     /** Index of the largest logit, the first of equals. Minus infinity rules a token out; anything else that is not finite is a broken model. */
-    private static int likeliest(float[] logits, int offset, int vocabulary) {
+    private int likeliest(float[] logits, int offset, int vocabulary) {
         int best = offset;
         for (int i = offset; i < offset + vocabulary; i++) {
             float logit = logits[i];
@@ -79,7 +93,10 @@ final class Sampler {
             }
             if (logit > logits[best]) best = i;
         }
-        if (logits[best] == Float.NEGATIVE_INFINITY) throw new ArithmeticException("the model rules out every token: its weights are broken or overflow");
+        if (logits[best] == Float.NEGATIVE_INFINITY) {
+            throw constraint != null ? new IllegalStateException("the constraint leaves no token of this vocabulary that may come next")
+                : new ArithmeticException("the model rules out every token: its weights are broken or overflow");
+        }
         return best;
     }
 

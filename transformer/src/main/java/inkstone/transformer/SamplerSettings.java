@@ -1,7 +1,7 @@
 package inkstone.transformer;
 
 /**
- * How the next token is chosen. Order: penalties, temperature, top-k, top-p, min-p, draw.
+ * How the next token is chosen. Order, after logit bias and constraint: penalties, temperature, top-k, top-p, min-p, draw.
  *
  * @param temperature       0 takes the likeliest token
  * @param topK              keeps the k likeliest; 0 keeps all
