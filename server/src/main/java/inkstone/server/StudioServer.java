@@ -79,6 +79,7 @@ public final class StudioServer implements AutoCloseable {
         var answers = new Answers(served, traffic, limits);
         var chats = new ChatRoutes(served, answers, limits);
         var completions = new CompletionRoutes(served, answers, limits);
+        var embeddings = new EmbeddingRoutes(served, limits);
         var models = new ModelRoutes(served, traffic);
         var routes = config.routes;
         Errors.addTo(routes);
@@ -87,6 +88,7 @@ public final class StudioServer implements AutoCloseable {
         routes.before(filter::requireKey);
         routes.post("/v1/chat/completions", chats::complete);
         routes.post("/v1/completions", completions::complete);
+        routes.post("/v1/embeddings", embeddings::embed);
         routes.get("/v1/models", models::list);
         routes.get("/v1/models/{id}", models::one);
         routes.get("/health", models::health);

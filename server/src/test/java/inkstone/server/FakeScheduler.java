@@ -5,6 +5,7 @@ import inkstone.transformer.GenerationRequest;
 import inkstone.transformer.GenerationResult;
 import inkstone.transformer.GenerationResult.Finish;
 import inkstone.transformer.Piece;
+import inkstone.transformer.Pooling;
 import inkstone.transformer.QueueFullException;
 import inkstone.transformer.Scheduler;
 import inkstone.transformer.Ticket;
@@ -88,6 +89,12 @@ final class FakeScheduler implements Scheduler {
             logprobs.add(new TokenLogprob(token, -0.5f, top, offset++));
         }
         return logprobs;
+    }
+
+    /** The number of tokens, the first, and the pooling. */
+    @Override public CompletableFuture<float[]> embed(int[] tokens, Pooling pooling) {
+        if (failure != null) return CompletableFuture.failedFuture(failure);
+        return CompletableFuture.completedFuture(new float[] {tokens.length, tokens[0], pooling.ordinal() + 0.1f});
     }
 
     @Override public void close() { tickets.forEach(Ticket::cancel); }

@@ -48,6 +48,7 @@ public final class BatchScheduler implements Scheduler {
     private final LanguageModel model;
     private final Settings settings;
     private final Engine engine;
+    private final EmbeddingQueue embeddings;
     private final Thread thread;
     private final LongSupplier clock;
     /** Of all threads, guarded by itself, as are the next two. */
@@ -64,6 +65,7 @@ public final class BatchScheduler implements Scheduler {
         this.settings = settings;
         this.clock = clock;
         this.engine = new Engine(model, settings.contextLength(), settings.cacheTokens(), settings.cacheType());
+        this.embeddings = new EmbeddingQueue(model, settings.contextLength(), settings.maxWaiting());
         this.thread = Thread.ofPlatform().name("scheduler").daemon().unstarted(this::run);
     }
 
@@ -92,6 +94,15 @@ public final class BatchScheduler implements Scheduler {
         return job;
     }
 
+    @Override public CompletableFuture<float[]> embed(int[] tokens, Pooling pooling) {
+        synchronized (waiting) {
+            if (closed) throw new IllegalStateException("the scheduler is closed");
+            var vector = embeddings.submit(tokens, pooling);
+            waiting.notifyAll();
+            return vector;
+        }
+    }
+
     @Override public void close() {
         synchronized (waiting) {
             closed = true;
@@ -118,6 +129,7 @@ public final class BatchScheduler implements Scheduler {
                 startWaiting();
                 makeRoom();
                 step();
+                embeddings.embedNext();
             }
         } catch (Error e) {
             active.forEach(job -> job.result.completeExceptionally(e));
@@ -131,6 +143,7 @@ public final class BatchScheduler implements Scheduler {
             active.forEach(Job::cancel);
             finishEnded();
             while (!kept.isEmpty()) evict();
+            embeddings.close();
             engine.close();
         }
     }
@@ -139,7 +152,7 @@ public final class BatchScheduler implements Scheduler {
     private boolean awaitWork() {
         synchronized (waiting) {
             try {
-                while (!closed && waiting.isEmpty() && active.isEmpty()) waiting.wait();
+                while (!closed && waiting.isEmpty() && active.isEmpty() && embeddings.idle()) waiting.wait();
                 running = active.size();
                 return !closed;
             } catch (InterruptedException e) {

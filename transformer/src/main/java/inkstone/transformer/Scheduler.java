@@ -1,5 +1,6 @@
 package inkstone.transformer;
 
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 
 /**
@@ -13,6 +14,14 @@ public interface Scheduler extends AutoCloseable {
      * @throws ContextFullException when the prompt leaves no room for an answer
      */
     Ticket submit(GenerationRequest request, Consumer<Piece> onPiece);
+
+    /**
+     * The vector of a text: its tokens' hidden states after the last norm, pooled and divided by their length, [dim]. Answers that are being written pause for
+     * the one pass that a text takes. A cancel of the future takes the text back while it waits.
+     *
+     * @throws QueueFullException when too many texts wait
+     */
+    CompletableFuture<float[]> embed(int[] tokens, Pooling pooling);
 
     /** Cancels what runs and waits, and ends the thread. */
     @Override void close();
