@@ -1,12 +1,14 @@
 package inkstone.clients;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.openai.client.OpenAIClient;
 import com.openai.client.okhttp.OpenAIOkHttpClient;
+import com.openai.core.JsonValue;
 import com.openai.errors.BadRequestException;
 import com.openai.errors.NotFoundException;
 import com.openai.models.chat.completions.ChatCompletion;
@@ -14,9 +16,12 @@ import com.openai.models.chat.completions.ChatCompletionChunk;
 import com.openai.models.chat.completions.ChatCompletionCreateParams;
 import com.openai.models.chat.completions.ChatCompletionStreamOptions;
 import com.openai.models.completions.CompletionCreateParams;
+import com.openai.models.embeddings.Embedding;
+import com.openai.models.embeddings.EmbeddingCreateParams;
 import inkstone.TinyModel;
 import inkstone.TinyStudio;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -81,6 +86,67 @@ class OpenAiJavaTest {
         assertTrue(text.length() > 2 * TinyModel.TEXT.length());
         assertEquals(60, chunks.getLast().usage().orElseThrow().completionTokens());
         assertEquals(ChatCompletionChunk.Choice.FinishReason.LENGTH, chunks.get(chunks.size() - 2).choices().getFirst().finishReason().orElseThrow());
+    }
+
+    @Test void logprobsAreTold() {
+        var answer = client.chat().completions().create(ask("What is ink?").maxCompletionTokens(7).logprobs(true).topLogprobs(2).build()).validate().choices().getFirst();
+        var told = answer.logprobs().orElseThrow().content().orElseThrow();
+        assertEquals(List.of("Ink", " is", " **soot**", " and", " *glue*", ",", " ground"), told.stream().map(token -> token.token()).toList());
+        assertEquals(answer.message().content().orElseThrow(), String.join("", told.stream().map(token -> token.token()).toList()));
+        for (var token : told) {
+            assertEquals(0, token.logprob(), 1e-3, "the model is certain");
+            assertEquals(2, token.topLogprobs().size());
+            assertEquals(token.token(), token.topLogprobs().getFirst().token());
+            assertTrue(token.topLogprobs().get(1).logprob() < -5);
+            assertEquals(token.token(), new String(bytes(token.bytes().orElseThrow()), StandardCharsets.UTF_8));
+        }
+        var text = new StringBuilder();
+        var params = ask("What is ink?").maxCompletionTokens(30).logprobs(true).build();
+        try (var stream = client.chat().completions().createStreaming(params)) {
+            stream.stream().flatMap(chunk -> chunk.validate().choices().stream()).forEach(choice -> {
+                var tokens = choice.logprobs().flatMap(ChatCompletionChunk.Choice.Logprobs::content).orElse(List.of());
+                assertEquals(choice.delta().content().orElse(""), String.join("", tokens.stream().map(token -> token.token()).toList()), "each with its text");
+                tokens.forEach(token -> text.append(token.token()));
+            });
+        }
+        assertEquals((TinyModel.TEXT + TinyModel.TEXT).substring(0, text.length()), text.toString());
+        var completion = client.completions().create(CompletionCreateParams.builder().model(TinyModel.NAME).prompt("About ink: ").maxTokens(3).logprobs(1).build());
+        var old = completion.validate().choices().getFirst().logprobs().orElseThrow();
+        assertEquals(List.of("Ink", " is", " **soot**"), old.tokens().orElseThrow());
+        assertEquals(List.of(0L, 3L, 6L), old.textOffset().orElseThrow());
+    }
+
+    private static byte[] bytes(List<Long> values) {
+        var bytes = new byte[values.size()];
+        for (int i = 0; i < bytes.length; i++) bytes[i] = values.get(i).byteValue();
+        return bytes;
+    }
+
+    @Test void biasForbidsAndForces() {
+        int ink = studio.model().tokenizer().id("Ink");
+        var forced = ask("What is ink?").maxCompletionTokens(3).logitBias(bias(ink, 100)).build();
+        assertEquals("InkInkInk", client.chat().completions().create(forced).choices().getFirst().message().content().orElseThrow());
+        var forbidden = ask("What is ink?").maxCompletionTokens(1).logitBias(bias(ink, -100)).build();
+        assertNotEquals("Ink", client.chat().completions().create(forbidden).choices().getFirst().message().content().orElseThrow());
+    }
+
+    private static ChatCompletionCreateParams.LogitBias bias(int token, int value) {
+        return ChatCompletionCreateParams.LogitBias.builder().putAdditionalProperty(Integer.toString(token), JsonValue.from(value)).build();
+    }
+
+    @Test void textsBecomeVectors() {
+        var texts = List.of("Ink is soot.", "Ink is glue.", "Ink is soot.");
+        var answer = client.embeddings().create(EmbeddingCreateParams.builder().model(TinyModel.NAME).inputOfArrayOfStrings(texts).build()).validate();
+        var vectors = answer.data().stream().map(Embedding::embedding).toList();
+        assertEquals(3, vectors.size());
+        assertEquals(vectors.get(0), vectors.get(2));
+        assertNotEquals(vectors.get(0), vectors.get(1));
+        assertEquals(1, vectors.getFirst().stream().mapToDouble(x -> x * x).sum(), 1e-5);
+        assertTrue(answer.usage().promptTokens() > 0);
+        var alone = EmbeddingCreateParams.builder().model(TinyModel.NAME).input("Ink is glue.").encodingFormat(EmbeddingCreateParams.EncodingFormat.FLOAT).build();
+        assertEquals(vectors.get(1), client.embeddings().create(alone).validate().data().getFirst().embedding(), "as numbers or base64, alone or with others");
+        var narrow = EmbeddingCreateParams.builder().model(TinyModel.NAME).input("Ink").dimensions(8).build();
+        assertTrue(assertThrows(BadRequestException.class, () -> client.embeddings().create(narrow)).getMessage().contains("dimensions"));
     }
 
     @Test void textsAreCompleted() {
