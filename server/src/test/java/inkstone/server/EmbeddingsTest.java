@@ -77,4 +77,22 @@ class EmbeddingsTest {
         assertEquals("input[1]", tooLong.error().path("param").stringValue());
         assertEquals(404, embed("{\"model\":\"gpt-4\",\"input\":\"a\"}").status());
     }
+
+    @Test void whoeverHangsUpTakesTheTextBackAndOthersAreToldToWait() throws Exception {
+        var scheduler = new FakeScheduler();
+        scheduler.queue = 1;
+        try (var busy = RunningServer.start(scheduler)) {
+            var first = new Wire(busy.port());
+            first.write("POST", "/v1/embeddings", "{\"input\":[\"a\",\"b\"]}");
+            RunningServer.await("first text", () -> scheduler.vectors.size() == 1);
+            var refused = Wire.post(busy.port(), "/v1/embeddings", "{\"input\":\"a\"}");
+            assertEquals(429, refused.status());
+            assertTrue(refused.headers().containsKey("Retry-After"));
+            first.close();
+            RunningServer.await("cancel", () -> scheduler.vectors.getFirst().isCancelled());
+            assertEquals(1, scheduler.vectors.size(), "the second text is never read");
+            scheduler.permits.release();
+            assertEquals(200, Wire.post(busy.port(), "/v1/embeddings", "{\"input\":\"a\"}").status());
+        }
+    }
 }

@@ -23,6 +23,7 @@ import java.util.function.Consumer;
 final class FakeScheduler implements Scheduler {
     final List<GenerationRequest> requests = new CopyOnWriteArrayList<>();
     final List<FakeTicket> tickets = new CopyOnWriteArrayList<>();
+    final List<CompletableFuture<float[]>> vectors = new CopyOnWriteArrayList<>();
     /** One permit, one piece. */
     final Semaphore permits = new Semaphore(0);
     volatile List<String> pieces = List.of("Hel", "lo", " \"world\"\n\n", "data: 🐈");
@@ -91,10 +92,14 @@ final class FakeScheduler implements Scheduler {
         return logprobs;
     }
 
-    /** The number of tokens, the first, and the pooling. */
+    /** The number of tokens, the first, and the pooling; never, where there is no permit. */
     @Override public CompletableFuture<float[]> embed(int[] tokens, Pooling pooling) {
-        if (failure != null) return CompletableFuture.failedFuture(failure);
-        return CompletableFuture.completedFuture(new float[] {tokens.length, tokens[0], pooling.ordinal() + 0.1f});
+        if (vectors.stream().filter(vector -> !vector.isDone()).count() >= queue) throw new QueueFullException("%d texts wait already".formatted(queue));
+        var vector = new CompletableFuture<float[]>();
+        vectors.add(vector);
+        if (failure != null) vector.completeExceptionally(failure);
+        else if (permits.tryAcquire()) vector.complete(new float[] {tokens.length, tokens[0], pooling.ordinal() + 0.1f});
+        return vector;
     }
 
     @Override public void close() { tickets.forEach(Ticket::cancel); }
