@@ -124,12 +124,39 @@ interface RowDots {
         }
     }
 
-    /* A block is summed unscaled and scaled once; successive blocks overlap, as only the last fma of each waits for the block before. */
+    /* A block is summed unscaled and scaled once. Even and odd blocks have sums of their own: with one, each block waited for the fma of the block before. */
     private static void q8(long y, long w, long rowBytes, int rows, long x, int in, long lanes) {
-        for (int row = 0; row < rows; row++) {
-            var sum = FloatVector.zero(F);
-            long block = w + row * rowBytes, xi = x;
-            for (int left = in; left > 0; left -= 32, block += 34, xi += 4 * 32) {                                    // body: one block of 32
+        for (int row = 0; row < rows; row++, w += rowBytes) {
+            var sum0 = FloatVector.zero(F);
+            var sum1 = FloatVector.zero(F);
+            long block = w, xi = x, end = w + in / 32 * 34;
+            for (long pairs = w + in / 64 * 68; block != pairs; block += 68, xi += 8 * 32) {                          // body: two blocks of 32
+                var part0 = FloatVector.zero(F);
+                var part1 = FloatVector.zero(F);
+                for (int j = 0; j < 32; j += B.length()) {
+                    var bytes0 = ByteVector.fromMemorySegment(B, MEMORY, block + 2 + j, ORDER);
+                    var bytes1 = ByteVector.fromMemorySegment(B, MEMORY, block + 36 + j, ORDER);
+                    var w0 = (FloatVector) bytes0.castShape(F, 0);
+                    var w1 = (FloatVector) bytes1.castShape(F, 0);
+                    var x0 = FloatVector.fromMemorySegment(F, MEMORY, xi + 4L * j, ORDER);
+                    var x1 = FloatVector.fromMemorySegment(F, MEMORY, xi + 4L * (j + 32), ORDER);
+                    part0 = FMA ? w0.fma(x0, part0) : w0.mul(x0).add(part0);
+                    part1 = FMA ? w1.fma(x1, part1) : w1.mul(x1).add(part1);
+                    if (TWO_PARTS) {
+                        w0 = (FloatVector) bytes0.castShape(F, 1);
+                        w1 = (FloatVector) bytes1.castShape(F, 1);
+                        x0 = FloatVector.fromMemorySegment(F, MEMORY, xi + 4L * (j + L), ORDER);
+                        x1 = FloatVector.fromMemorySegment(F, MEMORY, xi + 4L * (j + L + 32), ORDER);
+                        part0 = FMA ? w0.fma(x0, part0) : w0.mul(x0).add(part0);
+                        part1 = FMA ? w1.fma(x1, part1) : w1.mul(x1).add(part1);
+                    }
+                }
+                var scale0 = FloatVector.broadcast(F, half(block));
+                var scale1 = FloatVector.broadcast(F, half(block + 34));
+                sum0 = FMA ? part0.fma(scale0, sum0) : part0.mul(scale0).add(sum0);
+                sum1 = FMA ? part1.fma(scale1, sum1) : part1.mul(scale1).add(sum1);
+            }
+            if (block != end) {                                                                                       // the last of an odd number
                 var part = FloatVector.zero(F);
                 for (int j = 0; j < 32; j += B.length()) {
                     var bytes = ByteVector.fromMemorySegment(B, MEMORY, block + 2 + j, ORDER);
@@ -143,9 +170,9 @@ interface RowDots {
                     }
                 }
                 var scale = FloatVector.broadcast(F, half(block));
-                sum = FMA ? part.fma(scale, sum) : part.mul(scale).add(sum);
+                sum0 = FMA ? part.fma(scale, sum0) : part.mul(scale).add(sum0);
             }
-            sum.intoMemorySegment(MEMORY, lanes, ORDER);                                                              // reduce
+            sum0.add(sum1).intoMemorySegment(MEMORY, lanes, ORDER);                                                   // reduce
             MEMORY.set(FLOAT, y + 4L * row, Lanes.sum(lanes));
         }
     }
