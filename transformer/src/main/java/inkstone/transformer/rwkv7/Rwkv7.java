@@ -24,18 +24,15 @@ public record Rwkv7(Rwkv7Config config, Tensor tokenEmbd, LayerNorm tokenEmbdNor
 
     @Override public Tensor forward(Tensor tokens, Context context) {
         var x = tokenEmbdNorm.forward(tokens.embedding(tokenEmbd));
-        Tensor firstValue = null;
-        for (var block : blocks) {
-            var out = block.forward(x, firstValue, context);
-            x = out.x();
-            if (firstValue == null) firstValue = out.value();
-        }
+        var first = blocks.getFirst().forward(x, null, context);
+        x = first.x();
+        for (var block : blocks.subList(1, blocks.size())) x = x.local(input -> block.forward(input, first.value(), context).x());
         return outputNorm.forward(x);
     }
 
     @Override public Tensor logits(Tensor hidden) { return output.forward(hidden); }
 
-    /** What a block gives: x [n, dim], and its value [n, dim], of which the first block's is added to in all others. */
+    /** What a block gives: x [n, dim], and its value [n, dim], of which the first block's goes into those of all others. */
     record Out(Tensor x, Tensor value) {}
 
     record Block(LayerNorm attnNorm, TimeMix timeMix, LayerNorm attnNorm2, ChannelMix channelMix) {
