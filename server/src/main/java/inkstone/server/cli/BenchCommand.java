@@ -1,10 +1,14 @@
 package inkstone.server.cli;
 
 import inkstone.server.Memory;
+import inkstone.transformer.BatchScheduler;
 import inkstone.transformer.GenerationRequest;
 import inkstone.transformer.GenerationResult;
+import inkstone.transformer.KvCache;
+import inkstone.transformer.LanguageModel;
 import inkstone.transformer.SamplerSettings;
 import inkstone.transformer.Session;
+import inkstone.transformer.Ticket;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -29,6 +33,7 @@ final class BenchCommand implements Callable<Integer> {
     /* The compiler needs both: rounds for a model of seconds a round, time for a model of milliseconds. */
     private static final int WARM_UP_ROUNDS = 2;
     private static final long WARM_UP_NANOS = 5_000_000_000L;
+    private static final int MOST_TOGETHER = 256;
 
     @Spec private CommandSpec command;
     @Mixin private ModelOptions modelOptions;
@@ -42,6 +47,14 @@ final class BenchCommand implements Callable<Integer> {
 
     @Option(names = {"-r", "--rounds"}, paramLabel = "N", defaultValue = "5", description = "Rounds to measure. Default: ${DEFAULT-VALUE}.")
     private int rounds;
+
+    @Option(names = "--batch", paramLabel = "N", split = ",",
+        description = "Also write N answers at the same time and measure them together; several with commas: 1,4,16.")
+    private List<Integer> batches = List.of();
+
+    @Option(names = "--depth", paramLabel = "N", split = ",",
+        description = "Also measure writing after N tokens of context; several with commas: 0,4096.")
+    private List<Integer> depths = List.of();
 
     @Option(names = "--json", description = "Print one JSON object instead of a table.")
     private boolean json;
@@ -61,19 +74,35 @@ final class BenchCommand implements Callable<Integer> {
 
     private record Measured(Spread promptPerSecond, Spread tokensPerSecond, Spread firstTokenMillis) {}
 
+    /** Tokens per second at some number of answers together, or tokens of context. */
+    private record At(int number, Spread tokensPerSecond) {}
+
     @Override public Integer call() throws IOException {
         if (promptTokens < 1 || tokens < 2 || rounds < 1) throw modelOptions.wrong("-p and -r must be 1 or more, -n 2 or more");
+        if (batches.stream().anyMatch(batch -> batch < 1 || batch > MOST_TOGETHER)) throw modelOptions.wrong("--batch must be 1 to " + MOST_TOGETHER);
+        if (depths.stream().anyMatch(depth -> depth < 0)) throw modelOptions.wrong("--depth must be 0 or more");
         try (var opened = modelOptions.open()) {
+            int deepest = depths.stream().mapToInt(depth -> Math.max(1, depth)).max().orElse(1);
+            if ((long) deepest + tokens > opened.contextLength()) {
+                throw modelOptions.wrong("--depth %d and -n %d do not fit in the context of %d; raise it with --context, at most to what the model was made for"
+                    .formatted(deepest, tokens, opened.contextLength()));
+            }
             if ((long) promptTokens + tokens > opened.contextLength()) {
                 throw modelOptions.wrong("-p %d and -n %d do not fit in the context of %d; raise it with --context, at most to what the model was made for"
                     .formatted(promptTokens, tokens, opened.contextLength()));
             }
+            var endless = EndlessTokenizer.in(opened.model());
             Measured measured;
-            try (var session = Session.open(EndlessTokenizer.in(opened.model()), opened.contextLength(), opened.cacheType())) {
-                measured = measure(session, opened.model().model().config().vocabularySize());
+            var atDepth = new ArrayList<At>();
+            try (var session = Session.open(endless, opened.contextLength(), opened.cacheType())) {
+                int vocabulary = opened.model().model().config().vocabularySize();
+                measured = measure(session, vocabulary);
+                for (int depth : depths) atDepth.add(new At(depth, measureAtDepth(session, depth, vocabulary)));
             }
-            if (json) printJson(opened, measured);
-            else printTable(opened, measured);
+            var together = new ArrayList<At>();
+            for (int batch : batches) together.add(new At(batch, measureTogether(endless, batch, opened)));
+            if (json) printJson(opened, measured, atDepth, together);
+            else printTable(opened, measured, atDepth, together);
         }
         return 0;
     }
@@ -99,6 +128,52 @@ final class BenchCommand implements Callable<Integer> {
         return new Measured(Spread.of(prompt), Spread.of(writing), Spread.of(first));
     }
 
+    /** The prompt of {@code depth} tokens is read once and stays in the cache; the first round warms up. */
+    private Spread measureAtDepth(Session session, int depth, int vocabulary) {
+        var random = new Random(11);
+        var prompt = random.ints(Math.max(1, depth), 0, vocabulary).toArray();
+        var writing = new ArrayList<Double>();
+        for (int round = -1; round < rounds; round++) {
+            var result = session.generate(new GenerationRequest(prompt, SamplerSettings.GREEDY, tokens, List.of()), piece -> { });
+            if (round >= 0) writing.add((tokens - 1) * 1e9 / result.generationNanos());
+        }
+        return Spread.of(writing);
+    }
+
+    /** Tokens of all answers per second, counted while every one of them is being written: from the last one's first token to the first one's last. */
+    private Spread measureTogether(LanguageModel model, int batch, ModelOptions.Opened opened) {
+        var speeds = new ArrayList<Double>();
+        var settings = new BatchScheduler.Settings(1 + tokens, batch * (KvCache.PAGE_SIZE + 1 + tokens), opened.cacheType(), batch, batch);
+        try (var scheduler = BatchScheduler.start(model, settings)) {
+            for (int round = -1; round < rounds; round++) {
+                var times = new long[batch][tokens];
+                var tickets = new ArrayList<Ticket>();
+                for (int i = 0; i < batch; i++) {
+                    var own = times[i];
+                    var request = new GenerationRequest(new int[] {i % model.model().config().vocabularySize()}, SamplerSettings.GREEDY, tokens, List.of());
+                    tickets.add(scheduler.submit(request, piece -> own[piece.tokens() - 1] = System.nanoTime()));
+                }
+                tickets.forEach(ticket -> ticket.result().join());
+                if (round >= 0) speeds.add(together(times));
+            }
+        }
+        return Spread.of(speeds);
+    }
+
+    private static double together(long[][] times) {
+        long from = Long.MIN_VALUE, to = Long.MAX_VALUE;
+        for (var own : times) {
+            from = Math.max(from, own[0]);
+            to = Math.min(to, own[own.length - 1]);
+        }
+        if (to <= from) throw new IllegalStateException("the answers were too short to be written all at the same time; raise -n");
+        int written = 0;
+        for (var own : times) {
+            for (long time : own) if (time > from && time <= to) written++;
+        }
+        return written * 1e9 / (to - from);
+    }
+
     private void requireWhole(GenerationResult result) {
         if (result.cachedTokens() != 0 || result.tokens().length != tokens) {
             throw new IllegalStateException("a round was not what was asked for: %d tokens came from the cache, %d of %d were written"
@@ -106,7 +181,7 @@ final class BenchCommand implements Callable<Integer> {
         }
     }
 
-    private void printTable(ModelOptions.Opened opened, Measured measured) throws IOException {
+    private void printTable(ModelOptions.Opened opened, Measured measured, List<At> atDepth, List<At> together) throws IOException {
         PrintWriter out = command.commandLine().getOut();
         var model = opened.model();
         row(out, "model", "%s, %s %s, %,.1f million weights, %,.1f MiB".formatted(modelOptions.path().getFileName(),
@@ -118,6 +193,8 @@ final class BenchCommand implements Callable<Integer> {
         row(out, "prompt", "%s tokens/s, %d tokens, median (range) of %d".formatted(measured.promptPerSecond, promptTokens, rounds));
         row(out, "first token", measured.firstTokenMillis + " ms");
         row(out, "generation", "%s tokens/s, %d tokens".formatted(measured.tokensPerSecond, tokens));
+        for (var at : atDepth) row(out, "depth " + at.number, "%s tokens/s, %d tokens after %d".formatted(at.tokensPerSecond, tokens, at.number));
+        for (var at : together) row(out, "batch " + at.number, "%s tokens/s, answers together: %d".formatted(at.tokensPerSecond, at.number));
         var peak = Memory.peakResident();
         if (peak.isPresent()) row(out, "peak memory", "%,.1f MiB resident".formatted(mebibytes(peak.getAsLong())));
         else row(out, "memory", "%,.1f MiB committed by the JVM, mapped weights not counted".formatted(mebibytes(Memory.ofJvm())));
@@ -126,7 +203,7 @@ final class BenchCommand implements Callable<Integer> {
 
     private static void row(PrintWriter out, String name, String value) { out.printf("%-12s %s%n", name, value); }
 
-    private void printJson(ModelOptions.Opened opened, Measured measured) throws IOException {
+    private void printJson(ModelOptions.Opened opened, Measured measured, List<At> atDepth, List<At> together) throws IOException {
         var mapper = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
         var object = mapper.createObjectNode();
         var model = opened.model();
@@ -142,6 +219,8 @@ final class BenchCommand implements Callable<Integer> {
         measured.promptPerSecond.addTo(object, "promptTokensPerSecond");
         object.put("generatedTokens", tokens);
         measured.tokensPerSecond.addTo(object, "generatedTokensPerSecond");
+        for (var at : atDepth) at.tokensPerSecond.addTo(object.withArray("depths").addObject().put("depth", at.number), "tokensPerSecond");
+        for (var at : together) at.tokensPerSecond.addTo(object.withArray("batches").addObject().put("batch", at.number), "tokensPerSecond");
         var peak = Memory.peakResident();
         if (peak.isPresent()) object.put("peakResidentBytes", peak.getAsLong());
         else object.put("jvmCommittedBytes", Memory.ofJvm());
