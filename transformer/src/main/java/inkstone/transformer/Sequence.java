@@ -49,6 +49,12 @@ final class Sequence {
         return mismatch < 0 ? cached : mismatch;
     }
 
+    /** Takes back the last {@code count} tokens, guesses that have run; until {@link #settle} their keys and values lie beyond the end. */
+    void retract(int count) { length -= count; }
+
+    /** After {@link #retract}: only the first {@code count} tokens came as guessed, so the cache holds no more. */
+    void settle(int count) { cached = count; }
+
     /** Whether every cached token of {@code other} is cached here too. */
     boolean covers(Sequence other) { return other.cached <= cached && Arrays.mismatch(tokens, 0, other.cached, other.tokens, 0, other.cached) < 0; }
 

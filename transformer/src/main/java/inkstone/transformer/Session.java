@@ -2,6 +2,7 @@ package inkstone.transformer;
 
 import inkstone.tensor.DType;
 import inkstone.transformer.GenerationResult.Finish;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
 
@@ -13,13 +14,24 @@ import java.util.function.Consumer;
  * ends there with {@link Finish#LENGTH}. Nothing is ever dropped from a prompt in silence.
  */
 public final class Session implements AutoCloseable {
+    /** Beyond this a step's rows cost more than any text repeats itself. */
+    public static final int MOST_GUESSES = 64;
+
+    /** Tokens that were guessed during an answer, and those that were right. */
+    public record Guesses(int made, int right) {
+        static final Guesses NONE = new Guesses(0, 0);
+    }
+
     private final LanguageModel model;
     private final Engine engine;
     private final Sequence sequence;
+    private final int lookup;
+    private Guesses guesses = Guesses.NONE;
     private volatile Generation running;
 
-    private Session(LanguageModel model, Engine engine) {
+    private Session(LanguageModel model, Engine engine, int lookup) {
         this.model = model;
+        this.lookup = lookup;
         this.engine = engine;
         this.sequence = engine.sequence(engine.contextLength());
     }
@@ -28,8 +40,18 @@ public final class Session implements AutoCloseable {
      * @param contextLength tokens that a prompt and its answer may have together, 2 to what the model was made for
      * @param cacheType     of keys and values, F32 or F16
      */
-    public static Session open(LanguageModel model, int contextLength, DType cacheType) {
-        return new Session(model, new Engine(model, contextLength, contextLength, cacheType));
+    public static Session open(LanguageModel model, int contextLength, DType cacheType) { return open(model, contextLength, cacheType, 0); }
+
+    /**
+     * A session that guesses: up to {@code lookup} tokens that followed the last ones earlier in the text run in the same step, and as many are taken as the sampler
+     * chooses of itself. Every token is drawn from the model's own distribution after the tokens before it, with as many random numbers as without guesses, so the text
+     * of a seed is the same, up to the last bits in which logits of one row and of several may differ.
+     *
+     * @param lookup most tokens to guess at once, 0 to {@value #MOST_GUESSES}; 0 guesses never
+     */
+    public static Session open(LanguageModel model, int contextLength, DType cacheType, int lookup) {
+        if (lookup < 0 || lookup > MOST_GUESSES) throw new IllegalArgumentException("tokens to guess must be 0 to %d, got %d".formatted(MOST_GUESSES, lookup));
+        return new Session(model, new Engine(model, contextLength, contextLength, cacheType), lookup);
     }
 
     /**
@@ -45,7 +67,14 @@ public final class Session implements AutoCloseable {
             generation.start(sequence);
             boolean fits = sequence.reserve(sequence.length() + generation.maxTokens());
             assert fits : "the cache is as large as the context";
+            guesses = Guesses.NONE;
+            int end = sequence.length() + generation.maxTokens();
             while (!generation.ended()) {
+                int from = lookup > 0 && generation.writing() ? NgramLookup.continuation(sequence.tokens(), sequence.length()) : -1;
+                if (from >= 0) {
+                    guess(generation, from, Math.min(lookup, end - 1 - sequence.length()));
+                    continue;
+                }
                 int rows = Math.min(sequence.pending(), Engine.PREFILL_ROWS);
                 boolean last = rows == sequence.pending();
                 var logits = engine.step(List.of(new Engine.Run(sequence, rows, last ? 1 : 0)));
@@ -57,6 +86,29 @@ public final class Session implements AutoCloseable {
             sequence.truncate(sequence.cached());
         }
     }
+
+    /** One step for the last token and {@code count} guesses after it, which stand in the text from {@code from} on. */
+    private void guess(Generation generation, int from, int count) {
+        int start = sequence.length(), right = 0;
+        for (int i = 0; i < count; i++) sequence.append(sequence.tokens()[from + i]);                 // may go on into the guesses themselves: a text that repeats itself
+        int[] guessed = Arrays.copyOfRange(sequence.tokens(), start, start + count);
+        var logits = engine.step(List.of(new Engine.Run(sequence, count + 1, count + 1)));
+        sequence.retract(count);
+        try {
+            for (int row = 0; row <= count && !generation.ended(); row++) {
+                generation.accept(logits, row * engine.vocabulary());
+                boolean asGuessed = row < count && sequence.length() > start + row && sequence.tokens()[start + row] == guessed[row];
+                if (!asGuessed) break;
+                right++;
+            }
+        } finally {
+            sequence.settle(start + right);
+            guesses = new Guesses(guesses.made + count, guesses.right + right);
+        }
+    }
+
+    /** Of the last answer; all zero without {@code lookup}. */
+    public Guesses guesses() { return guesses; }
 
     /** Ends the answer being written at its next step; without one, does nothing. Any thread. */
     public void cancel() {

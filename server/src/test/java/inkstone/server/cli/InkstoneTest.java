@@ -60,6 +60,7 @@ class InkstoneTest {
         assertOneLine(2, "no.such.host.invalid", run("serve", "-m", "x.gguf", "--host", "no.such.host.invalid"));
         assertOneLine(2, "port", run("serve", "-m", "x.gguf", "--port", "70000"));
         assertOneLine(2, "-n", run("bench", "-m", "x.gguf", "-n", "1"));
+        assertOneLine(2, "--lookup", run("chat", "-m", "x.gguf", "--lookup", "65"));
         assertOneLine(2, "--batch", run("bench", "-m", "x.gguf", "--batch", "1,0"));
         assertOneLine(2, "--depth", run("bench", "-m", "x.gguf", "--depth", "-1"));
         assertOneLine(2, "--file", run("perplexity", "-m", "x.gguf"));
