@@ -1,6 +1,7 @@
 package inkstone.server;
 
 import inkstone.tokenizer.Tokenizer;
+import inkstone.transformer.Constraint;
 import inkstone.transformer.GenerationRequest;
 import inkstone.transformer.SamplerSettings;
 import java.util.ArrayList;
@@ -8,6 +9,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Predicate;
+import java.util.function.Supplier;
 import tools.jackson.databind.JsonNode;
 
 /**
@@ -88,23 +91,19 @@ record AnswerOptions(SamplerSettings sampling, int maxTokens, List<String> stop,
     /** Fields that change what an answer means. Whoever sends one and gets an ordinary answer would take it for something it is not. */
     private static void refuseWhatWouldMislead(Fields fields) {
         refuse(fields, "best_of", value -> !value.isInt() || value.intValue() != 1, "best_of is not supported; ask for n answers and choose");
-        refuse(fields, "response_format", value -> !value.isObject() || !value.path("type").asString("").equals("text"),
-            "response_format can only be {\"type\":\"text\"}: answers are not bound to a schema here");
-        refuse(fields, "grammar", value -> true, "grammar is not supported: answers are not bound to a grammar here");
-        refuse(fields, "json_schema", value -> true, "json_schema is not supported: answers are not bound to a schema here");
         refuse(fields, "chat_template", value -> true, "the chat template comes from the model; leave chat_template away");
     }
 
-    static void refuse(Fields fields, String name, java.util.function.Predicate<JsonNode> misleading, String message) {
+    static void refuse(Fields fields, String name, Predicate<JsonNode> misleading, String message) {
         if (fields.has(name) && misleading.test(fields.get(name))) throw ApiException.unsupported(name, message);
     }
 
-    /** One request for each answer to this prompt. */
-    List<GenerationRequest> requests(int[] prompt) {
+    /** One request for each answer to this prompt; {@code constraint} makes the constraint of each, null for none. */
+    List<GenerationRequest> requests(int[] prompt, Supplier<Constraint> constraint) {
         var requests = new ArrayList<GenerationRequest>(choices);
         for (int choice = 0; choice < choices; choice++) {
             requests.add(new GenerationRequest(prompt, sampling.withSeed(sampling.seed() + choice), maxTokens, stop).withLogitBias(logitBias)
-                .withTopLogprobs(topLogprobs));
+                .withTopLogprobs(topLogprobs).withConstraint(constraint));
         }
         return requests;
     }

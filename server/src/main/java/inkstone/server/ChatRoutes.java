@@ -11,11 +11,13 @@ import tools.jackson.databind.node.ObjectNode;
 /** {@code POST /v1/chat/completions}: a conversation in, the assistant's next message out. */
 final class ChatRoutes {
     private final Served served;
+    private final Constraints constraints;
     private final Answers answers;
     private final Limits limits;
 
-    ChatRoutes(Served served, Answers answers, Limits limits) {
+    ChatRoutes(Served served, Answers answers, Constraints constraints, Limits limits) {
         this.served = served;
+        this.constraints = constraints;
         this.answers = answers;
         this.limits = limits;
     }
@@ -24,9 +26,10 @@ final class ChatRoutes {
         var fields = Json.read(context.req(), limits.bodyBytes());
         ModelRoutes.requireModel(fields.string("model", Served.ANY_MODEL), served);
         var request = ChatRequest.of(fields, served.model().tokenizer(), limits);
+        var constraint = constraints.of(fields);
         var format = new ChatFormat(AnswerFormat.Head.of("chatcmpl-", "chat.completion", served.model().name()),
             request.options().topLogprobs() < 0 ? null : new TokenNames(served.model().tokenizer()));
-        answers.write(context, request.options().requests(prompt(request)), request.options(), format);
+        answers.write(context, request.options().requests(prompt(request), constraint), request.options(), format);
     }
 
     /** A conversation that ends with the assistant's words is to be continued: they follow the header of its next message as they are. */

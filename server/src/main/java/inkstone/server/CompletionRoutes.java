@@ -13,11 +13,13 @@ import tools.jackson.databind.node.ObjectNode;
 /** {@code POST /v1/completions}: texts in, their continuations out, no chat template between. */
 final class CompletionRoutes {
     private final Served served;
+    private final Constraints constraints;
     private final Answers answers;
     private final Limits limits;
 
-    CompletionRoutes(Served served, Answers answers, Limits limits) {
+    CompletionRoutes(Served served, Answers answers, Constraints constraints, Limits limits) {
         this.served = served;
+        this.constraints = constraints;
         this.answers = answers;
         this.limits = limits;
     }
@@ -27,10 +29,11 @@ final class CompletionRoutes {
         ModelRoutes.requireModel(fields.string("model", Served.ANY_MODEL), served);
         var tokenizer = served.model().tokenizer();
         var request = CompletionRequest.of(fields, tokenizer, limits);
+        var constraint = constraints.of(fields);
         var requests = new ArrayList<GenerationRequest>();
         var echoes = new ArrayList<String>();
         for (var prompt : request.prompts()) {
-            requests.addAll(request.options().requests(prompt.tokens()));
+            requests.addAll(request.options().requests(prompt.tokens(), constraint));
             echoes.add(!request.echo() ? "" : prompt.text() != null ? prompt.text() : tokenizer.decode(prompt.tokens()));
         }
         var format = new TextFormat(AnswerFormat.Head.of("cmpl-", "text_completion", served.model().name()), echoes, request.options().choices(),

@@ -77,8 +77,9 @@ public final class StudioServer implements AutoCloseable {
     private static void route(JavalinConfig config, ServerSettings settings, Served served, SecurityFilter filter, Traffic traffic) {
         var limits = settings.limits();
         var answers = new Answers(served, traffic, limits);
-        var chats = new ChatRoutes(served, answers, limits);
-        var completions = new CompletionRoutes(served, answers, limits);
+        var constraints = new Constraints(served.model().tokenizer());
+        var chats = new ChatRoutes(served, answers, constraints, limits);
+        var completions = new CompletionRoutes(served, answers, constraints, limits);
         var embeddings = new EmbeddingRoutes(served, limits);
         var models = new ModelRoutes(served, traffic);
         var routes = config.routes;

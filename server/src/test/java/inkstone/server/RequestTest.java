@@ -2,6 +2,7 @@ package inkstone.server;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import inkstone.transformer.SamplerSettings;
@@ -73,6 +74,31 @@ class RequestTest {
         assertEquals(-1, server.scheduler().requests.getLast().topLogprobs());
         var many = IntStream.range(0, 301).mapToObj("\"%d\":1"::formatted).collect(Collectors.joining(","));
         assertEquals(400, chat("\"logit_bias\":{" + many + "}").status());
+    }
+
+    @Test void grammarsAndSchemasArrive() throws Exception {
+        assertEquals("{", allowedFirst("\"response_format\":{\"type\":\"json_object\"}"));
+        assertEquals("{", allowedFirst("\"response_format\":{\"type\":\"json_object\",\"schema\":{\"type\":\"object\"}}"));
+        assertEquals("t", allowedFirst("\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",\"strict\":true,\"schema\":{\"const\":true}}}"));
+        assertEquals("ft", allowedFirst("\"json_schema\":{\"type\":\"boolean\"}"));
+        assertEquals("xyz", allowedFirst("\"grammar\":\"root ::= [x-z]+\""));
+        for (var free : List.of("\"response_format\":{\"type\":\"text\"}", "\"grammar\":\"\"", "\"json_schema\":null")) {
+            assertEquals(200, chat(free).status());
+            assertNull(server.scheduler().requests.getLast().constraint());
+        }
+        var both = chat("\"grammar\":\"root ::= [x-z]+\",\"response_format\":{\"type\":\"json_object\"}");
+        assertEquals(400, both.status());
+        assertTrue(both.error().path("message").stringValue().contains("grammar"), both.body());
+    }
+
+    /** The letters that an answer may begin with. */
+    private static String allowedFirst(String more) throws IOException {
+        assertEquals(200, chat(more).status());
+        var logits = new float[FakeModel.VOCABULARY];
+        server.scheduler().requests.getLast().constraint().get().mask(logits, 0, logits.length);
+        var letters = new StringBuilder();
+        for (int token = 0; token < logits.length; token++) if (logits[token] == 0) letters.appendCodePoint(token);
+        return letters.toString();
     }
 
     @Test void aChatTellsItsLogprobs() throws Exception {
@@ -165,8 +191,11 @@ class RequestTest {
         "n | 0", "n | 5", "n | 1000", "stop | 5", "stop | [5]", "stop | \"\"", "stop | [[\"a\"]]", "stream | \"yes\"", "stream | 1", "stream_options | true",
         "logprobs | 3", "logprobs | \"yes\"", "top_logprobs | 2", "top_logprobs | 21", "top_logprobs | -1", "logit_bias | [5]", "logit_bias | {\"a\":1}", "logit_bias | {\"-1\":1}",
         "logit_bias | {\"65536\":1}", "logit_bias | {\"05\":1}", "logit_bias | {\"99999999999\":1}", "logit_bias.5 | {\"5\":101}", "logit_bias.5 | {\"5\":\"1\"}",
-        "best_of | 2", "response_format | {\"type\":\"json_object\"}", "response_format | \"json\"",
-        "tool_choice | \"required\"", "tool_choice | {\"type\":\"function\"}", "functions | []", "modalities | [\"audio\"]", "grammar | \"root ::= x\"", "chat_template | \"x\"",
+        "best_of | 2", "response_format | {\"type\":\"xml\"}", "response_format | \"json\"", "response_format | {}",
+        "response_format | {\"type\":\"json_schema\"}", "response_format.json_schema.schema | {\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",\"schema\":5}}",
+        "response_format.json_schema.schema | {\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",\"schema\":{\"$ref\":\"http://169.254.169.254/\"}}}", "json_schema | 7",
+        "grammar | 5", "grammar | \"x\"", "grammar | \"root ::= x\"", "grammar | \"root ::= [\"",
+        "tool_choice | \"required\"", "tool_choice | {\"type\":\"function\"}", "functions | []", "modalities | [\"audio\"]", "chat_template | \"x\"",
         "chat_template_kwargs | {\"a\":1}", "tools | {}", "tools | [1]", "tools | [{}]", "model | 7"})
     void aWrongFieldIsRefusedByName(String field, String value) throws Exception {
         int before = server.scheduler().requests.size();

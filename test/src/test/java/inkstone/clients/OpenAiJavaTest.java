@@ -134,6 +134,23 @@ class OpenAiJavaTest {
         return ChatCompletionCreateParams.LogitBias.builder().putAdditionalProperty(Integer.toString(token), JsonValue.from(value)).build();
     }
 
+    /** What the client makes a JSON schema of, and reads the answer into. */
+    public record Pigment(Colour colour, boolean waterproof) {
+        public enum Colour { BLACK, SEPIA }
+    }
+
+    @Test void anAnswerKeepsToItsSchema() {
+        var params = ask("Describe a pigment.").maxCompletionTokens(200).responseFormat(Pigment.class).build();
+        var choice = client.chat().completions().create(params).choices().getFirst();
+        assertEquals(ChatCompletion.Choice.FinishReason.STOP, choice.finishReason());
+        var pigment = choice.message().content().orElseThrow();
+        assertTrue(List.of(Pigment.Colour.values()).contains(pigment.colour()), pigment.toString());
+        var unknown = ask("hi").putAdditionalBodyProperty("grammar", JsonValue.from("root ::= missing")).build();
+        assertTrue(assertThrows(BadRequestException.class, () -> client.chat().completions().create(unknown)).getMessage().contains("grammar"));
+        var chosen = ask("Soot or glue?").maxCompletionTokens(50).putAdditionalBodyProperty("grammar", JsonValue.from("root ::= \"soot\" | \"glue\"")).build();
+        assertTrue(List.of("soot", "glue").contains(client.chat().completions().create(chosen).choices().getFirst().message().content().orElseThrow()));
+    }
+
     @Test void textsBecomeVectors() {
         var texts = List.of("Ink is soot.", "Ink is glue.", "Ink is soot.");
         var answer = client.embeddings().create(EmbeddingCreateParams.builder().model(TinyModel.NAME).inputOfArrayOfStrings(texts).build()).validate();
