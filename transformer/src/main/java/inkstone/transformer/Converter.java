@@ -44,17 +44,23 @@ public final class Converter {
      */
     public record Summary(int tensors, long parameters, long bytesRead, long bytesWritten, Map<DType, Integer> formats, List<String> keptF16) {}
 
+    /** The format of a matrix by its name and description. */
+    private interface Formats { DType of(String name, TensorInfo source); }
+
     private final Path target;
-    private final DType type;
+    private final int fileType;
+    private final Formats formats;
     private final Progress progress;
     private final GgufWriter writer = new GgufWriter();
     private final List<TensorInfo> written = new ArrayList<>();
     private final List<String> keptF16 = new ArrayList<>();
     private long bytesRead;
 
-    private Converter(Path target, DType type, Progress progress) {
+    /** @param fileType llama.cpp's number for what most of the file is in */
+    private Converter(Path target, int fileType, Formats formats, Progress progress) {
         this.target = target;
-        this.type = type;
+        this.fileType = fileType;
+        this.formats = formats;
         this.progress = progress;
     }
 
@@ -65,22 +71,42 @@ public final class Converter {
      */
     public static Summary convert(Path source, Path target, DType type, Progress progress) throws IOException {
         if (type == DType.I32) throw new IllegalArgumentException("weights cannot be stored as I32");
-        if (Files.isDirectory(target)) throw new IllegalArgumentException("%s is a directory; name the GGUF file to write".formatted(target));
+        requireTarget(target);
         if (!Files.exists(source)) throw new ModelException("%s does not exist; give a GGUF file or a model's directory".formatted(source));
-        var converter = new Converter(target, type, progress);
-        return Files.isDirectory(source) ? converter.fromDirectory(source) : converter.fromGguf(source);
+        var converter = new Converter(target, fileType(type), (_, _) -> type, progress);
+        if (Files.isDirectory(source)) return converter.fromDirectory(source);
+        try (var file = Gguf.open(source)) {
+            return converter.fromGguf(file);
+        }
     }
 
-    private Summary fromGguf(Path source) throws IOException {
+    /**
+     * Writes a GGUF file with the formats that a mixture gives to each of its tensors.
+     *
+     * @throws ModelException where the source is not a GGUF model, or holds numbers that a format cannot
+     */
+    public static Summary quantize(Path source, Path target, QuantizationMixture mixture, Progress progress) throws IOException {
+        requireTarget(target);
+        if (Files.isDirectory(source)) throw new ModelException("%s is a directory; make a GGUF file of it first, with convert".formatted(source));
         try (var file = Gguf.open(source)) {
-            for (var key : file.metadata().values().keySet()) {
-                if (!key.equals("general.file_type") && !key.equals("general.quantization_version")) writer.copy(file, key);
-            }
-            formatKeys();
             requireSupported(file);
-            for (var info : file.tensors().values()) add(info.name(), info, file, IntUnaryOperator.identity());
-            return write();
+            var formats = mixture.formats(file.metadata(), file.tensors().values(), false);
+            return new Converter(target, mixture.fileType, (name, _) -> formats.get(name), progress).fromGguf(file);
         }
+    }
+
+    private static void requireTarget(Path target) {
+        if (Files.isDirectory(target)) throw new IllegalArgumentException("%s is a directory; name the GGUF file to write".formatted(target));
+    }
+
+    private Summary fromGguf(Gguf file) throws IOException {
+        for (var key : file.metadata().values().keySet()) {
+            if (!key.equals("general.file_type") && !key.equals("general.quantization_version")) writer.copy(file, key);
+        }
+        formatKeys();
+        requireSupported(file);
+        for (var info : file.tensors().values()) add(info.name(), info, file, IntUnaryOperator.identity());
+        return write();
     }
 
     private Summary fromDirectory(Path directory) throws IOException {
@@ -115,16 +141,21 @@ public final class Converter {
 
     private static void requireSupported(Checkpoint file) {
         file.unsupported().forEach((name, format) -> {
-            throw new ModelException("%s: tensor %s is %s, which cannot be converted; start from an F16, BF16, Q8_0 or Q4_0 file"
+            throw new ModelException("%s: tensor %s is %s, which cannot be converted; start from an F16 or Q8_0 file of the same model"
                 .formatted(file.metadata().source(), name, format));
         });
     }
 
     // ---- metadata --------------------------------------------------------------------------------------------------------------------------------------
 
-    /** llama.cpp's numbers for what most of a file is in. */
     private void formatKeys() {
-        writer.u32("general.file_type", switch (type) {
+        writer.u32("general.file_type", fileType);
+        writer.u32("general.quantization_version", 2);
+    }
+
+    /** llama.cpp's numbers for what most of a file is in. */
+    private static int fileType(DType type) {
+        return switch (type) {
             case F32 -> 0;
             case F16 -> 1;
             case Q4_0 -> 2;
@@ -142,8 +173,7 @@ public final class Converter {
             case BF16 -> 32;
             case MXFP4 -> 38;
             case I32 -> throw new IllegalArgumentException("weights cannot be stored as I32");
-        });
-        if (type.isQuantized()) writer.u32("general.quantization_version", 2);
+        };
     }
 
     private void put(String key, Object value) {
@@ -232,6 +262,7 @@ public final class Converter {
     private DType format(String name, TensorInfo source) {
         if (source.dtype() == DType.I32) return DType.I32;
         if (source.shape().rank() == 1) return DType.F32;
+        var type = formats.of(name, source);
         if (source.shape().last() % type.blockSize == 0) return type;
         keptF16.add(name);
         return DType.F16;

@@ -104,6 +104,20 @@ class ConverterTest {
         try (var written = Gguf.open(file)) { assertEquals(DType.F16, written.tensors().get("token_embd.weight").dtype()); }
     }
 
+    /* Rows of 64 and 172 are no whole blocks of 256: Q4_K_M falls back to Q5_0, Q8_0 and F16 here, as llama.cpp's quantizer does. */
+    @Test void aMixtureGivesEachTensorItsFormat() throws IOException {
+        var target = directory.resolve("stories-q4_k_m.gguf");
+        var summary = Converter.quantize(TestData.stories(), target, QuantizationMixture.Q4_K_M, SILENT);
+        try (var original = Gguf.open(TestData.stories()); var written = Gguf.open(target)) {
+            var formats = QuantizationMixture.Q4_K_M.formats(original.metadata(), original.tensors().values(), false);
+            written.tensors().forEach((name, info) -> assertEquals(formats.get(name), info.dtype(), name));
+            assertEquals(15, written.metadata().integer("general.file_type"));
+        }
+        assertEquals(Files.size(target), summary.bytesWritten());
+        try (var backend = new ReferenceBackend()) { Models.open(target, backend).close(); }
+        assertThrows(ModelException.class, () -> Converter.quantize(directory, target, QuantizationMixture.Q4_K_M, SILENT));
+    }
+
     @Test void whatCannotBeConvertedSaysWhyAndLeavesNothing() throws IOException {
         var target = directory.resolve("out.gguf");
         var text = Files.writeString(directory.resolve("text.gguf"), "not a model");

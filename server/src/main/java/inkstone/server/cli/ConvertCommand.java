@@ -3,7 +3,6 @@ package inkstone.server.cli;
 import inkstone.tensor.DType;
 import inkstone.transformer.Converter;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -43,15 +42,18 @@ final class ConvertCommand implements Callable<Integer> {
     @Override public Integer call() throws IOException {
         Inkstone.requireFolder(target);
         if (Files.isRegularFile(target)) throw new FileAlreadyExistsException(target.toString());
-        PrintWriter err = command.commandLine().getErr();
         Converter.Summary summary;
-        try (var bar = new ProgressBar(err)) {
+        try (var bar = new ProgressBar(command.commandLine().getErr())) {
             summary = Converter.convert(source, target, type.dtype, (name, index, count) -> bar.show(index, count, name));
         }
+        report(command, target, type.name(), summary);
+        return 0;
+    }
+
+    static void report(CommandSpec command, Path target, String type, Converter.Summary summary) {
         var formats = summary.formats().entrySet().stream().map(format -> format.getValue() + " " + format.getKey()).collect(Collectors.joining(", "));
         command.commandLine().getOut().printf(Locale.ROOT, "%s: %d tensors (%s), %,.1f million weights, %,.1f MiB from %,.1f MiB%n",
             target, summary.tensors(), formats, summary.parameters() / 1e6, summary.bytesWritten() / 1048576.0, summary.bytesRead() / 1048576.0);
-        if (!summary.keptF16().isEmpty()) err.printf("%d matrices stayed f16, because their rows are not whole blocks of %s%n", summary.keptF16().size(), type);
-        return 0;
+        if (!summary.keptF16().isEmpty()) command.commandLine().getErr().printf("%d matrices stayed f16, because their rows are not whole blocks of %s%n", summary.keptF16().size(), type);
     }
 }

@@ -39,7 +39,7 @@ class InkstoneTest {
         assertOneLine(2, "-m MODEL", run("--debug", "serve"));
     }
 
-    @ParameterizedTest @ValueSource(strings = {"", "serve", "chat", "tokenize", "logits", "perplexity", "bench", "convert"})
+    @ParameterizedTest @ValueSource(strings = {"", "serve", "chat", "tokenize", "logits", "perplexity", "bench", "convert", "quantize"})
     void everyCommandHasHelp(String command) {
         var ended = command.isEmpty() ? run("--help") : run(command, "--help");
         assertEquals(0, ended.code, ended.err);
@@ -74,6 +74,7 @@ class InkstoneTest {
         assertOneLine(1, "not a GGUF file", run("tokenize", "-m", text.toString(), "-p", "hi"));
         assertOneLine(1, "config.json", run("serve", "-m", folder.toString()));
         assertOneLine(1, "nowhere does not exist", run("logits", "-m", "x.gguf", "-p", "hi", "-o", folder.resolve("nowhere/logits.f32").toString()));
+        assertOneLine(2, "TYPE", run("quantize", "x.gguf", "y.gguf", "Q7_K"));
         assertOneLine(1, "nowhere does not exist", run("convert", "x.gguf", folder.resolve("nowhere/y.gguf").toString(), "--type", "f16"));
         assertOneLine(1, "text.txt does not exist", run("perplexity", "-m", text.toString(), "-f", folder.resolve("text.txt").toString()));
         assertEquals("x does not exist", Inkstone.told(new NoSuchFileException("x")));
