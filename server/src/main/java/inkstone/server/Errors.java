@@ -1,5 +1,6 @@
 package inkstone.server;
 
+import inkstone.transformer.ConstraintException;
 import inkstone.transformer.ContextFullException;
 import inkstone.transformer.QueueFullException;
 import io.javalin.config.RoutesConfig;
@@ -30,6 +31,7 @@ final class Errors {
         return switch (problem) {
             case ApiException api -> api;
             case ContextFullException full -> new ApiException(400, "invalid_request_error", null, "context_length_exceeded", full.getMessage());
+            case ConstraintException stuck -> new ApiException(400, "invalid_request_error", null, "constraint_not_kept", stuck.getMessage());
             case QueueFullException full -> ApiException.tooMany(full.getMessage());
             case HttpException broken -> ofStatus(broken.getCode(), "");
             case IOException gone -> ApiException.invalid(null, "the request ended before it was whole");

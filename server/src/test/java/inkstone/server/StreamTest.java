@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import inkstone.transformer.ConstraintException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Duration;
@@ -120,6 +121,17 @@ class StreamTest {
             assertEquals("server_error", error.path("type").stringValue());
             assertFalse(reply.body().contains("secret"));
             assertFalse(reply.body().contains("[DONE]"));
+        }
+    }
+
+    @Test void anAnswerThatCannotKeepToItsGrammarSaysWhy() throws Exception {
+        var scheduler = FakeScheduler.free();
+        scheduler.failure = new ConstraintException("no token for what comes next");
+        try (var server = RunningServer.start(scheduler)) {
+            var reply = server.chat(ASK.replace("true", "false") + "}");
+            assertEquals(400, reply.status());
+            assertEquals("no token for what comes next", reply.error().path("message").stringValue());
+            assertEquals(reply.json().toString(), Wire.json(server.chat(ASK + "}").events().getLast()).toString());
         }
     }
 

@@ -94,7 +94,7 @@ final class Sampler {
             if (logit > logits[best]) best = i;
         }
         if (logits[best] == Float.NEGATIVE_INFINITY) {
-            throw constraint != null ? new IllegalStateException("the constraint leaves no token of this vocabulary that may come next")
+            throw constraint != null ? new ConstraintException("the constraint leaves no token of this vocabulary that may come next")
                 : new ArithmeticException("the model rules out every token: its weights are broken or overflow");
         }
         return best;

@@ -140,7 +140,7 @@ class LogprobsTest {
                 @Override public void mask(float[] logits, int offset, int vocabulary) { for (int i = 0; i < vocabulary; i++) logits[offset + i] = Float.NEGATIVE_INFINITY; }
                 @Override public void accept(int token) { throw new AssertionError("nothing may come"); }
             });
-            assertTrue(assertThrows(IllegalStateException.class, () -> session.generate(nothing, piece -> { })).getMessage().contains("constraint"));
+            assertTrue(assertThrows(ConstraintException.class, () -> session.generate(nothing, piece -> { })).getMessage().contains("constraint"));
         }
     }
 

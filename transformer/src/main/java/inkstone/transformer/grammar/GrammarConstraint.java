@@ -1,6 +1,7 @@
 package inkstone.transformer.grammar;
 
 import inkstone.transformer.Constraint;
+import inkstone.transformer.ConstraintException;
 import java.util.Arrays;
 
 /** Follows one answer through a grammar. */
@@ -19,7 +20,7 @@ final class GrammarConstraint implements Constraint {
         var allowed = masks.after(state);
         var ends = masks.vocabulary().endOfGeneration();
         if (allowed.isEmpty() && (!state.ends || ends.length == 0)) {
-            throw new IllegalStateException(state.ends ? "the grammar's text is complete and the vocabulary has no token to end it"
+            throw new ConstraintException(state.ends ? "the grammar's text is complete and the vocabulary has no token to end it"
                     : "the vocabulary has no token for what the grammar asks for next; use a grammar in characters that the model knows");
         }
         allowed.mask(logits, offset, vocabulary, state.ends ? ends : NONE);
