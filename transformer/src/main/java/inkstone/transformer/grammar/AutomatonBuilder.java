@@ -10,9 +10,12 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Compiles rules to an {@link Automaton} (K. Thompson's construction, CACM 11:6, 1968) and refuses those that could not be followed: undefined names, rules that
@@ -21,7 +24,7 @@ import java.util.Map;
  */
 final class AutomatonBuilder {
     static final int MOST_NODES = 100_000;
-    private static final int LARGEST_INLINE = 64, DEEPEST_INLINE = 8, LONGEST_INLINING_LOOP = 256;
+    private static final int LARGEST_INLINE = 128, DEEPEST_INLINE = 8, LONGEST_INLINING_LOOP = 64;
 
     private final Map<String, Expression> rules;
     private final Map<String, Integer> numbers = new HashMap<>();
@@ -277,9 +280,9 @@ final class AutomatonBuilder {
         throw new IllegalArgumentException("rule \"%s\" begins with itself (left recursion); write the repetition with * or + instead".formatted(names[at]));
     }
 
-    private java.util.Set<Integer> calledBeforeAnyByte(int start, int[] silentCost) {
-        var called = new java.util.LinkedHashSet<Integer>();
-        var seen = new java.util.HashSet<Integer>(List.of(start));
+    private Set<Integer> calledBeforeAnyByte(int start, int[] silentCost) {
+        var called = new LinkedHashSet<Integer>();
+        var seen = new HashSet<Integer>(List.of(start));
         var work = new ArrayDeque<Integer>(seen);
         while (!work.isEmpty()) {
             int node = work.poll();

@@ -3,6 +3,7 @@ package inkstone.transformer.grammar;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * A set of code points.
@@ -35,7 +36,7 @@ record CharacterSet(int[] bounds) {
         return new CharacterSet(Arrays.copyOf(bounds, n));
     }
 
-    static CharacterSet of(String characters) { return of(characters.codePoints().flatMap(c -> java.util.stream.IntStream.of(c, c)).toArray()); }
+    static CharacterSet of(String characters) { return of(characters.codePoints().flatMap(c -> IntStream.of(c, c)).toArray()); }
 
     private static void add(List<int[]> ranges, int from, int to) { if (from <= to) ranges.add(new int[] {from, to}); }
 

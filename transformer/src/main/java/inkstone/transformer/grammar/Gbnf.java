@@ -6,6 +6,7 @@ import inkstone.transformer.grammar.Expression.OneOf;
 import inkstone.transformer.grammar.Expression.Repeat;
 import inkstone.transformer.grammar.Expression.Sequence;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -139,7 +140,7 @@ final class Gbnf {
             }
             pairs.add(new int[] {c, last});
         }
-        var set = CharacterSet.of(pairs.stream().flatMapToInt(java.util.Arrays::stream).toArray());
+        var set = CharacterSet.of(pairs.stream().flatMapToInt(Arrays::stream).toArray());
         if (negated) set = set.not();
         if (set.isEmpty()) throw wrong("a class of no characters can never be met");
         return new OneOf(set);

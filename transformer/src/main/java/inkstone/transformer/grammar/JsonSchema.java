@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
@@ -246,7 +247,7 @@ final class JsonSchema {
         Expression otherThan() {
             var ways = new ArrayList<Expression>();
             if (!name) ways.add(Expression.EMPTY);
-            var named = CharacterSet.of(children.keySet().stream().flatMap(c -> java.util.stream.Stream.of(c, c)).mapToInt(Integer::intValue).toArray());
+            var named = CharacterSet.of(children.keySet().stream().flatMap(c -> Stream.of(c, c)).mapToInt(Integer::intValue).toArray());
             ways.add(sequence(new OneOf(JsonRules.UNESCAPED.and(named.not())), JsonRules.PLAIN));
             children.forEach((c, child) -> ways.add(sequence(new OneOf(JsonRules.UNESCAPED.and(CharacterSet.of(c, c))), child.otherThan())));
             return new Choice(ways);
@@ -280,7 +281,7 @@ final class JsonSchema {
         return sequence(text("["), GAP, min > 0 ? inside : optional(inside), text("]"));
     }
 
-    private static Expression string(ObjectNode schema) {
+    private Expression string(ObjectNode schema) {
         int min = SchemaKeywords.count(schema, "minLength", 0), max = SchemaKeywords.count(schema, "maxLength", Repeat.UNBOUNDED);
         if (max < min) throw wrong("no string has at least %d and at most %d characters", min, max);
         boolean anyLength = min == 0 && max == Repeat.UNBOUNDED;
@@ -292,7 +293,10 @@ final class JsonSchema {
         }
         var format = FORMATS.get(schema.path("format").stringValue(""));                  // other formats are notes, as the specification has it
         if (format != null && anyLength) return sequence(text("\""), RegularExpression.read(format), text("\""));
-        return anyLength ? JsonRules.STRING : sequence(text("\""), repeat(JsonRules.CHARACTER, min, max), text("\""));
+        if (anyLength) return JsonRules.STRING;
+        var name = "string %d %d".formatted(min, max);                                    // shared: every length is a long row of states
+        rules.putIfAbsent(name, sequence(text("\""), repeat(JsonRules.CHARACTER, min, max), text("\"")));
+        return new Call(name);
     }
 
     private static Expression number(ObjectNode schema, String type) {

@@ -8,6 +8,8 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
@@ -15,7 +17,7 @@ import tools.jackson.databind.node.ObjectNode;
 /** What the keywords of one schema say, which are kept and which refused, and one schema that says what two say. */
 final class SchemaKeywords {
     /* In the order in which a schema without a type is taken for one that has it. */
-    private static final Map<String, List<String>> OF_TYPE = new java.util.TreeMap<>(Map.of(
+    private static final Map<String, List<String>> OF_TYPE = new TreeMap<>(Map.of(
             "object", List.of("properties", "required", "additionalProperties"),
             "array", List.of("items", "prefixItems", "minItems", "maxItems"),
             "string", List.of("minLength", "maxLength", "pattern", "format"),
@@ -71,7 +73,7 @@ final class SchemaKeywords {
         if (type.isMissingNode()) return null;
         var types = new LinkedHashSet<String>();
         for (var name : type.isArray() ? type.valueStream().toList() : List.of(type)) {
-            if (!name.isString() || !TYPES.contains(name.stringValue())) throw wrong("type %s is not known; known are %s", shown(name), new java.util.TreeSet<>(TYPES));
+            if (!name.isString() || !TYPES.contains(name.stringValue())) throw wrong("type %s is not known; known are %s", shown(name), new TreeSet<>(TYPES));
             types.add(name.stringValue());
         }
         if (types.isEmpty()) throw wrong("type is an empty list, which allows nothing");

@@ -9,6 +9,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
 /** Finds what {@code $ref} means in one schema. Only JSON pointers (RFC 6901) into the same document are followed. */
@@ -115,7 +116,7 @@ record SchemaReferences(JsonNode document) {
 
     private static JsonNode whole(JsonNode number) { return canonical(BigDecimal.valueOf(number.doubleValue())); }
 
-    private static JsonNode canonical(BigDecimal number) { return tools.jackson.databind.node.JsonNodeFactory.instance.numberNode(number.stripTrailingZeros()); }
+    private static JsonNode canonical(BigDecimal number) { return JsonNodeFactory.instance.numberNode(number.stripTrailingZeros()); }
 
     private static Set<String> types(ObjectNode schema, Set<JsonNode> values) {
         var types = SchemaKeywords.types(schema);

@@ -34,14 +34,14 @@ record TokenSet(int[] few, long[] bits) {
         if (few != null) {
             var kept = new float[few.length + spared.length];
             for (int i = 0; i < few.length; i++) kept[i] = few[i] < vocabulary ? logits[offset + few[i]] : 0;
-            for (int i = 0; i < spared.length; i++) kept[few.length + i] = logits[offset + spared[i]];
+            for (int i = 0; i < spared.length; i++) if (spared[i] < vocabulary) kept[few.length + i] = logits[offset + spared[i]];
             Arrays.fill(logits, offset, offset + vocabulary, Float.NEGATIVE_INFINITY);
             for (int i = 0; i < few.length; i++) if (few[i] < vocabulary) logits[offset + few[i]] = kept[i];
-            for (int i = 0; i < spared.length; i++) logits[offset + spared[i]] = kept[few.length + i];
+            for (int i = 0; i < spared.length; i++) if (spared[i] < vocabulary) logits[offset + spared[i]] = kept[few.length + i];
             return;
         }
         var kept = new float[spared.length];
-        for (int i = 0; i < spared.length; i++) kept[i] = logits[offset + spared[i]];
+        for (int i = 0; i < spared.length; i++) if (spared[i] < vocabulary) kept[i] = logits[offset + spared[i]];
         int words = Math.min(bits.length, vocabulary + 63 >> 6);
         for (int i = 0; i < words; i++) {
             if (bits[i] == 0) Arrays.fill(logits, offset + 64 * i, offset + Math.min(vocabulary, 64 * i + 64), Float.NEGATIVE_INFINITY);
@@ -52,6 +52,6 @@ record TokenSet(int[] few, long[] bits) {
             }
         }
         if (64 * words < vocabulary) Arrays.fill(logits, offset + 64 * words, offset + vocabulary, Float.NEGATIVE_INFINITY);
-        for (int i = 0; i < spared.length; i++) logits[offset + spared[i]] = kept[i];
+        for (int i = 0; i < spared.length; i++) if (spared[i] < vocabulary) logits[offset + spared[i]] = kept[i];
     }
 }

@@ -17,6 +17,7 @@ public final class Vocabulary {
     private final int[] depth, parent, end;
     /* Tokens spelled by a node: ids[first[node] .. first[node + 1]). */
     private final int[] first, ids;
+    private final int size, deepest;
 
     private Vocabulary(byte[][] bytes, int[] endOfGeneration) {
         this.bytes = bytes;
@@ -55,8 +56,6 @@ public final class Vocabulary {
         size = nodes;
         deepest = longest;
     }
-
-    private final int size, deepest;
 
     private int shared(int[] sorted, int i) {
         if (i == 0) return 0;
