@@ -37,7 +37,7 @@ import tools.jackson.databind.node.ObjectNode;
  * ({@link SchemaKeywords}); unknown ones are ignored, as the specification asks. References are followed within the schema only; nothing is ever fetched.
  */
 final class JsonSchema {
-    private static final int DEEPEST = 64, MOST_SCHEMAS = 20_000, MOST_VALUES = 10_000, LONGEST_NAME = 200, MOST_PREFIX_ITEMS = 256;
+    private static final int DEEPEST = 64, MOST_SCHEMAS = 5_000, MOST_VALUES = 10_000, LONGEST_NAME = 200, MOST_PREFIX_ITEMS = 256;
     private static final JsonNode TRUE = JsonNodeFactory.instance.booleanNode(true);
     private static final String DAY = "(0[1-9]|1\\d|2[0-8])", TIME = "([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(\\.\\d{1,6})?(Z|[+-]([01]\\d|2[0-3]):[0-5]\\d)";
     private static final String DATE = "(\\d{4}-((0[1-9]|1[0-2])-" + DAY + "|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)|\\d\\d(0[48]|[2468][048]|[13579][26])-02-29)";
