@@ -337,7 +337,9 @@ public final class Tensor {
         int d = shape.last();
         require(headDim > 0 && d % headDim == 0, "wkv7: rows of %d are not whole heads of %d", d, headDim);
         for (var t : new Tensor[] {decay, k, v, rate}) require(t.dtype == DType.F32 && t.shape.equals(shape), "wkv7: r %s does not fit %s", shape, t);
-        for (var t : new Tensor[] {removal, replacement, weight}) require(t.dtype == DType.F32 && t.shape.equals(new Shape(d)), "wkv7: r %s does not fit weight %s", shape, t);
+        for (var t : new Tensor[] {removal, replacement, weight}) {
+            require(t.dtype == DType.F32 && t.shape.equals(new Shape(d)), "wkv7: r %s does not fit weight %s", shape, t);
+        }
         requireRecurrence("wkv7", recurrence, d * headDim);
         Tensor y = like(), bonus = like();
         kernels().wkv7(y, bonus, this, decay, k, v, rate, removal, replacement, weight, headDim, recurrence);
@@ -401,7 +403,8 @@ public final class Tensor {
     private void requireRecurrence(String op, Recurrence recurrence, int width) {
         requireFloat(op);
         var state = recurrence.state();
-        require(shape.rank() == 2 && state.dtype == DType.F32 && state.shape.rank() == 2 && state.shape.last() == width, "%s: %s needs states of %d, got %s", op, this, width, state);
+        require(shape.rank() == 2 && state.dtype == DType.F32 && state.shape.rank() == 2 && state.shape.last() == width,
+            "%s: %s needs states of %d, got %s", op, this, width, state);
         requireRowInts(op, "slots", recurrence.slots());
         requireRowInts(op, "positions", recurrence.positions());
     }

@@ -57,7 +57,8 @@ final class OpCases {
         }
         for (int n : new int[] {64, 24}) {
             int d = 2 * n;
-            recurrent(cases, "wkv7 " + n, d * n, List.of(x(11, d), x(11, d), x(11, d), x(11, d), x(11, d), weight(DType.F32, d), weight(DType.F32, d), weight(DType.F32, d)),
+            recurrent(cases, "wkv7 " + n, d * n,
+                List.of(x(11, d), x(11, d), x(11, d), x(11, d), x(11, d), weight(DType.F32, d), weight(DType.F32, d), weight(DType.F32, d)),
                 (in, r) -> {
                     var wkv = in.get(0).wkv7(in.get(1), in.get(2), in.get(3), in.get(4).map(Elementwise.SIGMOID), in.get(5), in.get(6), in.get(7), n, r);
                     return wkv.y().concat(wkv.bonus());

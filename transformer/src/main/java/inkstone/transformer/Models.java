@@ -43,10 +43,11 @@ import java.util.Map;
 
 /** Opens language models of every family known here: GGUF files, and directories with safetensors, config.json and tokenizer.json. */
 public final class Models {
-    private static final List<Family> FAMILIES = List.of(new LlamaFamily(), new Qwen2Family(), new Qwen3Family("qwen3"), new Qwen3Family("qwen3moe"), new Phi3Family(),
-        new Gpt2Family(), new Gemma2Family(), new Gemma3Family(), new StableLmFamily(), new Phi2Family(), new FalconFamily(), new GraniteFamily("granite"),
-        new GraniteFamily("granitemoe"), new GptOssFamily(), new Olmo2Family(), new SmolLm3Family(), new GptNeoxFamily(), new CommandRFamily("command-r"), new CommandRFamily("cohere2"), new Deepseek2Family(), new MambaFamily(),
-        new Rwkv7Family());
+    private static final List<Family> FAMILIES = List.of(
+        new LlamaFamily(), new Qwen2Family(), new Qwen3Family("qwen3"), new Qwen3Family("qwen3moe"), new Phi3Family(), new Gpt2Family(),
+        new Gemma2Family(), new Gemma3Family(), new StableLmFamily(), new Phi2Family(), new FalconFamily(), new GraniteFamily("granite"),
+        new GraniteFamily("granitemoe"), new GptOssFamily(), new Olmo2Family(), new SmolLm3Family(), new GptNeoxFamily(),
+        new CommandRFamily("command-r"), new CommandRFamily("cohere2"), new Deepseek2Family(), new MambaFamily(), new Rwkv7Family());
     private static final List<EmbeddingFamily> EMBEDDING_FAMILIES = List.of(new BertFamily());
 
     private Models() {}

@@ -23,7 +23,8 @@ public record MambaConfig(int vocabularySize, int dim, int layers, int inner, in
             if (size < 1) throw new ModelException("mamba needs sizes of 1 or more, got " + size);
         }
         if (layers > MOST_LAYERS || dim > MOST_FEATURES || inner > MOST_FEATURES || kernel < 2 || kernel > 64 || (long) inner * states > MOST_FEATURES * 64L) {
-            throw new ModelException("%d layers, %d and %d features, a convolution over %d or %d states are more than any mamba has".formatted(layers, dim, inner, kernel, states));
+            throw new ModelException("%d layers, %d and %d features, a convolution over %d or %d states are more than any mamba has"
+                .formatted(layers, dim, inner, kernel, states));
         }
         if (!(eps >= 0 && eps < 1)) throw new ModelException("norm epsilon must be 0 to 1, got " + eps);
     }
