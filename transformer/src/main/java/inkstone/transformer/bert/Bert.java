@@ -7,6 +7,7 @@ import inkstone.tensor.Weights;
 import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.EmbeddingModel;
 import inkstone.transformer.Packed;
+import inkstone.transformer.Pooling;
 import inkstone.transformer.layers.LayerNorm;
 import inkstone.transformer.layers.Qkv;
 import java.util.ArrayList;
@@ -21,9 +22,6 @@ import java.util.List;
  */
 public record Bert(DecoderConfig config, Pooling pooling, Tensor tokenEmbd, Tensor tokenTypes, Tensor positionEmbd, LayerNorm tokenEmbdNorm, List<Block> blocks)
         implements EmbeddingModel {
-    /** What of the last hidden states becomes the vector. */
-    public enum Pooling { MEAN, FIRST, LAST }
-
     public static Bert of(DecoderConfig c, int types, Pooling pooling, Weights w) {
         var blocks = new ArrayList<Block>();
         for (int layer = 0; layer < c.layers(); layer++) blocks.add(Block.of(c, layer, w.at("blk." + layer + ".")));
@@ -40,7 +38,7 @@ public record Bert(DecoderConfig config, Pooling pooling, Tensor tokenEmbd, Tens
         for (var block : blocks) x = x.local(input -> block.forward(input, context));
         return switch (pooling) {
             case MEAN -> x.weightedSum(tokens.scope().floats(share(n), 1, n));
-            case FIRST -> x.rows(0, 1);
+            case CLS -> x.rows(0, 1);
             case LAST -> x.rows(n - 1, n);
         };
     }

@@ -8,6 +8,7 @@ import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.EmbeddingFamily;
 import inkstone.transformer.EmbeddingModel;
+import inkstone.transformer.Pooling;
 
 /** BERT and the sentence embedders made of it (MiniLM, BGE, E5). */
 public final class BertFamily implements EmbeddingFamily {
@@ -17,9 +18,9 @@ public final class BertFamily implements EmbeddingFamily {
         var metadata = file.metadata();
         var config = DecoderConfig.fromGguf(file, architecture(), Rope.Pairs.HALVES);
         var pooling = switch (metadata.integer("bert.pooling_type", 1)) {
-            case 1 -> Bert.Pooling.MEAN;
-            case 2 -> Bert.Pooling.FIRST;
-            case 3 -> Bert.Pooling.LAST;
+            case 1 -> Pooling.MEAN;
+            case 2 -> Pooling.CLS;
+            case 3 -> Pooling.LAST;
             default -> throw new ModelException("%s: bert.pooling_type is %d, expected 1 (mean), 2 (first token) or 3 (last token)"
                 .formatted(metadata.source(), metadata.integer("bert.pooling_type")));
         };
