@@ -27,7 +27,7 @@ class GoldenLogitsTest {
     private static final double TOLERANCE = 5e-4;
 
     @ParameterizedTest
-    @ValueSource(strings = {"llama-linear", "llama3-rope", "mixtral", "qwen2", "qwen3", "phi3", "gpt2", "gemma2", "stablelm", "phi2", "falcon", "granite", "gptoss",
+    @ValueSource(strings = {"llama-linear", "llama3-rope", "mixtral", "qwen2", "qwen3", "phi3", "gpt2", "gemma2", "stablelm", "phi2", "falcon", "granite", "gptoss", "gptoss-mxfp4",
         "deepseek2-lite", "mamba", "rwkv7"})
     void logitsMatchLlamaCpp(String name) throws IOException {
         var file = folder("golden-logits").resolve(name);
