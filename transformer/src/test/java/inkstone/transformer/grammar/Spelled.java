@@ -11,7 +11,6 @@ import inkstone.transformer.TestData;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -39,7 +38,7 @@ record Spelled(List<byte[]> spellings) implements Tokenizer {
     /** The bytes of a vocabulary of the data folder; the native tokenizer is closed again. */
     static Spelled file(String name) throws IOException {
         var path = name.equals("stories260K") ? TestData.stories() : TestData.folder("tokenizers").resolve("ggml-vocab-" + name + ".gguf");
-        assumeTrue(Files.exists((Path) path), () -> "skipped: no vocabulary " + path);
+        assumeTrue(Files.exists(path), () -> "skipped: no vocabulary " + path);
         var spellings = new ArrayList<byte[]>();
         try (var gguf = Gguf.open(path); var tokenizer = Tokenizers.fromGguf(gguf.metadata())) {
             spellings.add(new byte[0]);
