@@ -21,6 +21,9 @@ public interface Backend extends AutoCloseable {
     /** The bytes of {@code host} where kernels can read them: the segment itself on a CPU (zero copy), device memory on a GPU. */
     MemorySegment resident(MemorySegment host);
 
+    /** Told of each parameter of a model when it is there to be used, by the name that models ask for: nothing to do but for who keeps account of them. */
+    default void loaded(String name, Tensor parameter) {}
+
     /** Host to backend; sizes are equal. */
     void upload(MemorySegment destination, MemorySegment host);
 

@@ -21,7 +21,16 @@ public final class Blocks {
 
     /** {@code count} elements from {@code offset} bytes into {@code data}, as floats. */
     public static void toFloats(DType dtype, MemorySegment data, long offset, float[] out, int count) {
-        for (int i = 0; i < count; i++) out[i] = element(dtype, data, offset, i);
+        switch (dtype) {
+            case F32 -> MemorySegment.copy(data, JAVA_FLOAT_UNALIGNED, offset, out, 0, count);
+            case F16, BF16 -> {
+                var bits = new short[count];                            // C2 turns whole arrays of halves into floats at once, but not what it reads from a segment
+                MemorySegment.copy(data, JAVA_SHORT_UNALIGNED, offset, bits, 0, count);
+                if (dtype == DType.F16) for (int i = 0; i < count; i++) out[i] = Float.float16ToFloat(bits[i]);
+                else for (int i = 0; i < count; i++) out[i] = Float.intBitsToFloat(bits[i] << 16);
+            }
+            default -> { for (int i = 0; i < count; i++) out[i] = element(dtype, data, offset, i); }
+        }
     }
 
     /** Element {@code i} of the row that begins at byte {@code offset}. */
@@ -111,6 +120,9 @@ public final class Blocks {
     }
 
     private static void requireFinite(DType dtype, float[] values, int from) {
+        int largest = 0;
+        for (int i = from; i < from + dtype.blockSize; i++) largest = Math.max(largest, Float.floatToRawIntBits(values[i]) & Integer.MAX_VALUE);
+        if (largest < Float.floatToRawIntBits(Float.POSITIVE_INFINITY)) return;
         for (int i = from; i < from + dtype.blockSize; i++) {
             if (!Float.isFinite(values[i])) throw new IllegalArgumentException("%s cannot store %s (element %d)".formatted(dtype, values[i], i));
         }

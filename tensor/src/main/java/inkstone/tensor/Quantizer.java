@@ -10,12 +10,13 @@ interface Quantizer {
 
     /** @param importance of each element, indexed as the values are; null: all alike */
     static Quantizer of(DType dtype, float[] importance) {
+        var rounded = new RoundedBlocks();
         return switch (dtype) {
-            case Q8_0 -> RoundedBlocks::q8;
-            case Q4_0 -> importance == null ? RoundedBlocks::q4 : LevelBlocks.uniform(dtype, importance, -8, 7, 32, 1, 1, BlockLayout::q4);
-            case Q4_1 -> importance == null ? RoundedBlocks::q4Offset : new OffsetBlocks(dtype, importance, 15, 32, 1, BlockLayout::q4Offset);
-            case Q5_0 -> importance == null ? RoundedBlocks::q5 : LevelBlocks.uniform(dtype, importance, -16, 15, 32, 1, 1, BlockLayout::q5);
-            case Q5_1 -> importance == null ? RoundedBlocks::q5Offset : new OffsetBlocks(dtype, importance, 31, 32, 1, BlockLayout::q5Offset);
+            case Q8_0 -> rounded::q8;
+            case Q4_0 -> importance == null ? rounded::q4 : LevelBlocks.uniform(dtype, importance, -8, 7, 32, 1, 1, BlockLayout::q4);
+            case Q4_1 -> importance == null ? rounded::q4Offset : new OffsetBlocks(dtype, importance, 15, 32, 1, BlockLayout::q4Offset);
+            case Q5_0 -> importance == null ? rounded::q5 : LevelBlocks.uniform(dtype, importance, -16, 15, 32, 1, 1, BlockLayout::q5);
+            case Q5_1 -> importance == null ? rounded::q5Offset : new OffsetBlocks(dtype, importance, 31, 32, 1, BlockLayout::q5Offset);
             case Q2_K -> new OffsetBlocks(dtype, importance, 3, 16, 15, BlockLayout::q2k);
             case Q3_K -> LevelBlocks.uniform(dtype, importance, -4, 3, 16, -32, 31, BlockLayout::q3k);
             case Q4_K -> new OffsetBlocks(dtype, importance, 15, 32, 63, BlockLayout::q4k);
@@ -23,7 +24,7 @@ interface Quantizer {
             case Q6_K -> LevelBlocks.uniform(dtype, importance, -32, 31, 16, -128, 127, BlockLayout::q6k);
             case IQ4_NL -> LevelBlocks.iq4(dtype, importance, 1, 1, BlockLayout::q4);
             case IQ4_XS -> LevelBlocks.iq4(dtype, importance, -32, 31, BlockLayout::iq4xs);
-            case MXFP4 -> RoundedBlocks::mxfp4;
+            case MXFP4 -> rounded::mxfp4;
             case F32, F16, BF16, I32 -> throw new IllegalArgumentException(dtype + " has no blocks");
         };
     }

@@ -153,7 +153,7 @@ public final class Models {
 
     static String name(Path path) {
         var name = path.toAbsolutePath().normalize().getFileName().toString();
-        return name.endsWith(".gguf") ? name.substring(0, name.length() - 5) : name;
+        return (name.endsWith(".gguf") ? name.substring(0, name.length() - 5) : name).replaceFirst("-\\d{5}-of-\\d{5}$", "");
     }
 
     /** The format that most weights are in. */

@@ -15,7 +15,7 @@ import java.util.function.IntConsumer;
  */
 public record Perplexity(double value, double error, int windows, int scored) {
     /** Most logits that exist at once: 32 MiB of them, whatever window and vocabulary. */
-    private static final int LOGITS_AT_ONCE = 1 << 23;
+    static final int LOGITS_AT_ONCE = 1 << 23;
 
     /** Fewest tokens of a window: one is scored. */
     public static final int SHORTEST_WINDOW = 4;

@@ -81,13 +81,13 @@ class QuantizationMixtureTest {
                 var llama = SYNTHETIC.get(model);
                 var expected = parts.length == 3 ? parts[2] : "";
                 if (llama != null) {
-                    assertEquals(expected, summary(mixture.formats(llama.metadata(), llama.tensors(), importance)));
+                    assertEquals(expected, summary(mixture.formats(llama.metadata(), llama.tensors(), MixtureOverrides.NONE, importance)));
                     return;
                 }
                 var path = Path.of(System.getProperty("inkstone.data", "absent"), "golden-logits", model, "model.gguf");
                 assumeTrue(Files.exists(path), "skipped: the tiny models of golden-logits are not in the test data");
                 try (var file = Gguf.open(path)) {
-                    assertEquals(expected, summary(mixture.formats(file.metadata(), file.tensors().values(), importance)));
+                    assertEquals(expected, summary(mixture.formats(file.metadata(), file.tensors().values(), MixtureOverrides.NONE, importance)));
                 }
             });
         });

@@ -6,10 +6,9 @@ import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Locale;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -28,8 +27,9 @@ final class ConvertCommand implements Callable<Integer> {
     }
 
     @Spec private CommandSpec command;
+    @Mixin private ConverterOptions options;
 
-    @Parameters(paramLabel = "IN", description = "A folder with safetensors, config.json and tokenizer.json, or a .gguf file.")
+    @Parameters(paramLabel = "IN", description = "A folder with safetensors, config.json and tokenizer.json, or a .gguf file, of a split model the first part.")
     private Path source;
 
     @Parameters(paramLabel = "OUT", description = "The .gguf file to write.")
@@ -42,18 +42,8 @@ final class ConvertCommand implements Callable<Integer> {
     @Override public Integer call() throws IOException {
         Inkstone.requireFolder(target);
         if (Files.isRegularFile(target)) throw new FileAlreadyExistsException(target.toString());
-        Converter.Summary summary;
-        try (var bar = new ProgressBar(command.commandLine().getErr())) {
-            summary = Converter.convert(source, target, type.dtype, (name, index, count) -> bar.show(index, count, name));
-        }
-        report(command, target, type.name(), summary);
+        var summary = options.run(command, (threads, progress) -> Converter.convert(source, target, type.dtype, threads, progress));
+        options.report(command, target, type.name(), summary);
         return 0;
-    }
-
-    static void report(CommandSpec command, Path target, String type, Converter.Summary summary) {
-        var formats = summary.formats().entrySet().stream().map(format -> format.getValue() + " " + format.getKey()).collect(Collectors.joining(", "));
-        command.commandLine().getOut().printf(Locale.ROOT, "%s: %d tensors (%s), %,.1f million weights, %,.1f MiB from %,.1f MiB%n",
-            target, summary.tensors(), formats, summary.parameters() / 1e6, summary.bytesWritten() / 1048576.0, summary.bytesRead() / 1048576.0);
-        if (!summary.keptF16().isEmpty()) command.commandLine().getErr().printf("%d matrices stayed f16, because their rows are not whole blocks of %s%n", summary.keptF16().size(), type);
     }
 }

@@ -8,6 +8,7 @@ import inkstone.transformer.LanguageModel;
 import inkstone.transformer.Models;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.function.UnaryOperator;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -68,13 +69,17 @@ final class ModelOptions {
     Opened open() throws IOException { return open(USUAL_CONTEXT); }
 
     /** @param usualContext tokens of context where the user says none and the model was made for as many */
-    Opened open(int usualContext) throws IOException {
+    Opened open(int usualContext) throws IOException { return open(usualContext, UnaryOperator.identity()); }
+
+    /** @param decorator of the backend that the model is opened on */
+    Opened open(int usualContext, UnaryOperator<Backend> decorator) throws IOException {
         var file = path();
         long start = System.nanoTime();
-        var backend = backend();
+        var computing = backend();
+        var backend = decorator.apply(computing);
         try {
             var model = Models.open(file, backend);
-            int threadCount = backend instanceof CpuBackend cpu ? cpu.threads() : 1;
+            int threadCount = computing instanceof CpuBackend cpu ? cpu.threads() : 1;
             return new Opened(backend, model, threadCount, contextLength(model, usualContext), cacheType.dtype, System.nanoTime() - start);
         } catch (IOException | RuntimeException problem) {
             backend.close();

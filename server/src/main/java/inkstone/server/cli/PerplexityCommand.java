@@ -47,7 +47,7 @@ final class PerplexityCommand implements Callable<Integer> {
     }
 
     /** Without an end token: the text goes on behind every window. */
-    private static int[] encode(String text, Tokenizer tokenizer) {
+    static int[] encode(String text, Tokenizer tokenizer) {
         var tokens = tokenizer.encode(MarkedText.untrusted(text));
         if (!tokenizer.addsBos()) return tokens;
         var whole = new int[tokens.length + 1];

@@ -7,7 +7,11 @@ final class ProgressBar implements AutoCloseable {
     private static final int WIDTH = 32;
     private static final String LINE_START = "\r\033[K";
 
+    /** Nanoseconds between two pictures of the same bar. */
+    private static final long REDRAWN = 100_000_000;
+
     private final PrintWriter err;
+    private long started, shown;
     private final boolean terminal = System.console() != null && System.console().isTerminal();
 
     ProgressBar(PrintWriter err) { this.err = err; }
@@ -18,6 +22,19 @@ final class ProgressBar implements AutoCloseable {
         err.print(LINE_START + "[" + "#".repeat(filled) + " ".repeat(WIDTH - filled) + "] %3d%% ".formatted(all == 0 ? 100 : 100L * done / all) + what);
         err.flush();
     }
+
+    /** As {@link #show}, with speed and time left; may be called often. */
+    void showBytes(long done, long all, String what) {
+        long now = System.nanoTime();
+        if (!terminal || started != 0 && now - shown < REDRAWN && done < all) return;
+        if (started == 0) started = now;
+        shown = now;
+        double seconds = (now - started) / 1e9, rate = seconds == 0 ? 0 : done / seconds;
+        var pace = rate == 0 ? "" : ", %,.0f MB/s, %s left".formatted(rate / 1e6, duration((all - done) / rate));
+        show((int) (1_000 * done / Math.max(1, all)), 1_000, "%,d of %,d MB%s  %s".formatted(done / 1_000_000, all / 1_000_000, pace, what));
+    }
+
+    private static String duration(double seconds) { return seconds < 90 ? "%.0f s".formatted(seconds) : "%.0f min".formatted(seconds / 60); }
 
     /** Removes the bar. */
     @Override public void close() {

@@ -80,7 +80,11 @@ public final class CheckpointWeights implements Weights, AutoCloseable {
 
     @Override public synchronized Tensor tensor(String name, int... dims) {
         problem(name, new Shape(dims)).ifPresent(problem -> { throw new ModelException("%s: %s".formatted(source, problem)); });
-        return loaded.computeIfAbsent(name, _ -> load(checkpoint.tensors().get(fileNames.get(name)), stored.apply(name), dims));
+        return loaded.computeIfAbsent(name, _ -> {
+            var parameter = load(checkpoint.tensors().get(fileNames.get(name)), stored.apply(name), dims);
+            backend.loaded(name, parameter);
+            return parameter;
+        });
     }
 
     @Override public boolean has(String name) { return fileNames.containsKey(name); }

@@ -37,6 +37,19 @@ final class Contents {
 
     void addUnsupported(String name, String format) { unsupported.put(name, format); }
 
+    /** Takes over the tensors of another part of the same model. */
+    void add(Contents part) {
+        for (var name : part.tensors.keySet()) requireNew(name, part.source);
+        for (var name : part.unsupported.keySet()) requireNew(name, part.source);
+        tensors.putAll(part.tensors);
+        data.putAll(part.data);
+        unsupported.putAll(part.unsupported);
+    }
+
+    private void requireNew(String name, String partSource) {
+        if (has(name)) throw new ModelException("%s: tensor %s is in another part of the model as well".formatted(partSource, Diagnosis.shown(name)));
+    }
+
     MemorySegment data(String name) {
         var bytes = data.get(name);
         if (bytes != null) return bytes;

@@ -10,7 +10,8 @@ import java.util.Map;
 /**
  * A GGUF file, version 2 or 3, little-endian (format: docs/gguf.md of ggml). Mapped, so that opening costs the metadata only and files larger than memory work.
  * The mapping belongs to this object and ends at {@link #close}; any thread may read and close. Files without tensors (vocabularies) open as well.
- * Not read: big-endian files, version 1, models split over several files. Metadata and tensor descriptions may take 64 MiB together.
+ * A model that is split over several files, as llama.cpp does, opens by the first of them: NAME-00001-of-00003.gguf.
+ * Not read: big-endian files, version 1. Metadata and tensor descriptions may take 64 MiB together.
  */
 public final class Gguf implements Checkpoint {
     private final Arena arena;
@@ -23,11 +24,13 @@ public final class Gguf implements Checkpoint {
         this.encoded = reader.encoded;
     }
 
-    /** @throws ModelException where the file is not GGUF, is cut short or contradicts itself */
+    /** @throws ModelException where the file is not GGUF, is cut short or contradicts itself, or where another part of its model is not there or is of another model */
     public static Gguf open(Path path) throws IOException {
         var arena = Arena.ofShared();
         try {
-            return read(Diagnosis.map(path, arena), path.toString(), arena);
+            var reader = new GgufReader(Diagnosis.map(path, arena), path.toString());
+            new GgufParts(path, reader.contents).add(arena);
+            return new Gguf(arena, reader);
         } catch (IOException | RuntimeException e) {
             arena.close();
             throw e;

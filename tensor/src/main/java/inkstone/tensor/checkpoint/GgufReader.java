@@ -60,7 +60,6 @@ final class GgufReader {
             throw wrong("promises %d tensors and %d metadata entries, more than any model", tensors, pairs);
         }
         this.contents = new Contents(source, metadata(pairs));
-        refuseSplit();
         long alignment = alignment();
         var placements = new ArrayList<Placement>();
         var names = new HashSet<String>();
@@ -98,12 +97,6 @@ final class GgufReader {
             encoded.put(key, file.asSlice(start, position - start).asReadOnly());
         }
         return values;
-    }
-
-    private void refuseSplit() {
-        if (contents.metadata.values().get("split.count") instanceof Long parts && parts > 1) {
-            throw new ModelException("%s is one of %d parts of a split model; join them with 'llama-gguf-split --merge' first".formatted(source, parts));
-        }
     }
 
     private long alignment() {

@@ -76,10 +76,13 @@ public final class GgufWriter {
         return this;
     }
 
-    /** Writes the file; where this throws, {@code target} is as it was before. */
+    /** Writes the file; where this throws, {@code target} is as it was before. That the disk has room for it is made sure before the first byte. */
     public void write(Path target) throws IOException {
-        try (var file = new NewFile(target)) {
-            file.write(header());
+        var header = header();
+        long bytes = header.byteSize() + alignment;
+        for (var tensor : tensors.values()) bytes += tensor.info.dtype().bytes(tensor.info.shape().elements()) + alignment;
+        try (var file = new NewFile(target, bytes)) {
+            file.write(header);
             file.pad(alignment);
             for (var tensor : tensors.values()) {
                 file.write(tensor.info, tensor.data);

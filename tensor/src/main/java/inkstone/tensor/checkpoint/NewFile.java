@@ -12,7 +12,8 @@ import java.util.concurrent.ThreadLocalRandom;
 
 /**
  * A file that appears whole or not at all: written under another name beside its target, forced to the disk, then renamed over it. Closed without
- * {@link #commit}, nothing is left. A reader that has the old file mapped keeps the old bytes.
+ * {@link #commit}, nothing is left. A reader that has the old file mapped keeps the old bytes. The JVM's end (Ctrl-C) leaves nothing
+ * either.
  */
 final class NewFile implements AutoCloseable {
     /* Bytes go through one buffer: a channel copies any other heap array into a native one of the same size, which it keeps. */
@@ -22,12 +23,24 @@ final class NewFile implements AutoCloseable {
     private final FileChannel channel;
     private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER);
     private final MemorySegment bufferMemory = MemorySegment.ofBuffer(buffer);
+    private final Thread atExit;
     private long written;
 
-    NewFile(Path target) throws IOException {
+    /** @param bytes how large it will be, about */
+    NewFile(Path target, long bytes) throws IOException {
         this.target = target.toAbsolutePath();
+        requireRoom(bytes);
         this.temporary = this.target.resolveSibling(".%s.%016x.part".formatted(target.getFileName(), ThreadLocalRandom.current().nextLong()));
         this.channel = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+        this.atExit = new Thread(() -> temporary.toFile().delete());
+        Runtime.getRuntime().addShutdownHook(atExit);
+    }
+
+    /** Some network file systems say 0 where they do not know. */
+    private void requireRoom(long bytes) throws IOException {
+        long free = Files.getFileStore(target.getParent()).getUsableSpace();
+        if (free == 0 || bytes <= free) return;
+        throw new IOException("%s takes %,d MB, its disk has %,d MB free; free some or write elsewhere".formatted(target, bytes / 1_000_000, free / 1_000_000));
     }
 
     void write(MemorySegment bytes) throws IOException {
@@ -79,6 +92,15 @@ final class NewFile implements AutoCloseable {
             channel.close();
         } finally {
             Files.deleteIfExists(temporary);
+            forgetExit();
+        }
+    }
+
+    private void forgetExit() {
+        try {
+            Runtime.getRuntime().removeShutdownHook(atExit);
+        } catch (IllegalStateException e) {
+            return;                                                    // the JVM is ending, and the hook has run or will
         }
     }
 }

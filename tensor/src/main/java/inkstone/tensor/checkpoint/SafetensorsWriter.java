@@ -46,8 +46,11 @@ public final class SafetensorsWriter {
     public void write(Path target) throws IOException {
         var ordered = new ArrayList<>(tensors.values());
         ordered.sort(Comparator.comparingInt(tensor -> -tensor.info.dtype().blockBytes));
-        try (var file = new NewFile(target)) {
-            file.write(header(ordered));
+        var header = header(ordered);
+        long bytes = header.byteSize();
+        for (var tensor : ordered) bytes += tensor.info.dtype().bytes(tensor.info.shape().elements());
+        try (var file = new NewFile(target, bytes)) {
+            file.write(header);
             for (var tensor : ordered) file.write(tensor.info, tensor.data);
             file.commit();
         }

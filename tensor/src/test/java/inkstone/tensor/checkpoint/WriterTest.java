@@ -43,6 +43,13 @@ class WriterTest {
         assertArrayEquals(expected.pad(64).zeros(68).pad(64).toArray(), Files.readAllBytes(path));
     }
 
+    @Test void whatTheDiskHasNoRoomForIsNotBegun() throws IOException {
+        var huge = new GgufWriter().tensor(new TensorInfo("a", DType.F32, new Shape(1 << 30, 1 << 30)), out -> { throw new AssertionError("nothing should be asked for"); });
+        var refusal = assertThrows(IOException.class, () -> huge.write(folder.resolve("a.gguf")));
+        assertTrue(refusal.getMessage().matches(".*a.gguf takes 4,611,686,018,427 MB, its disk has [\\d,]+ MB free; free some or write elsewhere"), refusal.getMessage());
+        try (var files = Files.list(folder)) { assertEquals(0, files.count()); }
+    }
+
     @Test void safetensorsAreLaidOutAsTheFormatSays() throws IOException {
         var path = folder.resolve("a.safetensors");
         new SafetensorsWriter().metadata("format", "pt")

@@ -56,7 +56,7 @@ class HuggingFaceLlamaTest {
         float[] unchanged = logits(directory);
         Files.writeString(directory.resolve("config.json"), config.replace("\"rope_theta\": 10000.0", change));
         var file = temporary.resolve("model.gguf");
-        Converter.convert(directory, file, DType.F32, (name, index, count) -> { });
+        Converter.convert(directory, file, DType.F32, 2, (name, written, all) -> { });
         float[] expected = logits(directory);
         double difference = TestData.largestDifference(expected, logits(file));
         assertTrue(difference < 1e-4, "off by " + difference + "; frequencies may round differently by one float");
