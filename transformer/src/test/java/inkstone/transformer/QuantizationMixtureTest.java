@@ -1,9 +1,11 @@
 package inkstone.transformer;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import inkstone.tensor.DType;
+import inkstone.tensor.ModelException;
 import inkstone.tensor.Shape;
 import inkstone.tensor.checkpoint.Gguf;
 import inkstone.tensor.checkpoint.Metadata;
@@ -14,27 +16,38 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
 /**
  * quantization-mixtures.txt says which formats llama-quantize (llama.cpp commit d32676d77) wrote: a line is a model, a mixture and, for each kind of tensor, its
- * format, or its formats by layer. Models a to e were synthetic llama files in F16 of the shapes below; "+importance" ones were quantized with an importance matrix
- * of equal numbers. The others are tiny models of the test data's golden-logits, quantized with --allow-requantize.
+ * format, or its formats by layer. Models a to e were synthetic llama files in F16 of the shapes below, f a falcon one; "+importance" ones were quantized with an importance
+ * matrix of equal numbers, and what follows a colon were options, with commas for spaces and dashes. The others are tiny models of the test data's golden-logits,
+ * quantized with --allow-requantize.
  */
 class QuantizationMixtureTest {
+    private interface Synthetic {
+        Metadata metadata();
+        List<TensorInfo> tensors();
+    }
+
     /** A llama file: feed-forward width {@code ffn}, {@code experts} of it or none, an output matrix of its own where it is not tied. */
-    private record Llama(int layers, int dim, int heads, int kvHeads, int ffn, int experts, boolean tied) {
-        Metadata metadata() {
+    private record Llama(int layers, int dim, int heads, int kvHeads, int ffn, int experts, boolean tied) implements Synthetic {
+        @Override public Metadata metadata() {
             return new Metadata("test", Map.of("general.architecture", "llama", "llama.block_count", (long) layers, "llama.attention.head_count", (long) heads,
                 "llama.attention.head_count_kv", (long) kvHeads, "llama.expert_count", (long) experts));
         }
 
-        List<TensorInfo> tensors() {
+        @Override public List<TensorInfo> tensors() {
             var list = new ArrayList<TensorInfo>();
             int kvDim = dim / heads * kvHeads;
             add(list, "token_embd.weight", DType.F16, 32_000, dim);
@@ -61,36 +74,95 @@ class QuantizationMixtureTest {
             return list;
         }
 
-        private static void add(List<TensorInfo> list, String name, DType dtype, int... dims) { list.add(new TensorInfo(name, dtype, new Shape(dims))); }
     }
 
-    private static final Map<String, Llama> SYNTHETIC = Map.of(
+    /** A falcon file whose query heads share one key head. */
+    private record Falcon(int layers, int dim, int heads, int ffn) implements Synthetic {
+        @Override public Metadata metadata() {
+            return new Metadata("test", Map.of("general.architecture", "falcon", "falcon.block_count", (long) layers, "falcon.attention.head_count", (long) heads,
+                "falcon.attention.head_count_kv", 1L));
+        }
+
+        @Override public List<TensorInfo> tensors() {
+            var list = new ArrayList<TensorInfo>();
+            add(list, "token_embd.weight", DType.F16, 32_000, dim);
+            for (int i = 0; i < layers; i++) {
+                var block = "blk." + i + ".";
+                add(list, block + "attn_norm.weight", DType.F32, dim);
+                add(list, block + "attn_qkv.weight", DType.F16, dim + 2 * dim / heads, dim);
+                add(list, block + "attn_output.weight", DType.F16, dim, dim);
+                add(list, block + "ffn_up.weight", DType.F16, ffn, dim);
+                add(list, block + "ffn_down.weight", DType.F16, dim, ffn);
+            }
+            add(list, "output.weight", DType.F16, 32_000, dim);
+            return list;
+        }
+    }
+
+    private static void add(List<TensorInfo> list, String name, DType dtype, int... dims) { list.add(new TensorInfo(name, dtype, new Shape(dims))); }
+
+    private static final Map<String, Synthetic> SYNTHETIC = Map.of(
         "a", new Llama(26, 256, 4, 4, 512, 0, true),
         "b", new Llama(17, 256, 8, 2, 768, 0, false),
         "c", new Llama(10, 288, 9, 3, 800, 0, true),
         "d", new Llama(16, 256, 4, 4, 256, 8, true),
-        "e", new Llama(80, 256, 4, 2, 256, 0, true));
+        "e", new Llama(80, 256, 4, 2, 256, 0, true),
+        "f", new Falcon(33, 256, 4, 1024));
 
     @TestFactory Stream<DynamicTest> everyTensorGetsWhatLlamaQuantizeGivesIt() throws IOException {
         return lines().map(line -> {
             var parts = line.split(" ", 3);
-            var model = parts[0].replace("+importance", "");
-            boolean importance = !model.equals(parts[0]);
+            var named = parts[0].split(":", 2);
+            var model = named[0].replace("+importance", "");
+            boolean importance = !model.equals(named[0]);
+            var overrides = named.length == 1 ? MixtureOverrides.NONE : overrides(named[1].split(","));
             return DynamicTest.dynamicTest(parts[0] + " " + parts[1], () -> {
                 var mixture = QuantizationMixture.valueOf(parts[1]);
-                var llama = SYNTHETIC.get(model);
+                var synthetic = SYNTHETIC.get(model);
                 var expected = parts.length == 3 ? parts[2] : "";
-                if (llama != null) {
-                    assertEquals(expected, summary(mixture.formats(llama.metadata(), llama.tensors(), MixtureOverrides.NONE, importance)));
+                if (synthetic != null) {
+                    assertEquals(expected, summary(mixture.formats(synthetic.metadata(), synthetic.tensors(), overrides, importance)));
                     return;
                 }
                 var path = Path.of(System.getProperty("inkstone.data", "absent"), "golden-logits", model, "model.gguf");
                 assumeTrue(Files.exists(path), "skipped: the tiny models of golden-logits are not in the test data");
                 try (var file = Gguf.open(path)) {
-                    assertEquals(expected, summary(mixture.formats(file.metadata(), file.tensors().values(), MixtureOverrides.NONE, importance)));
+                    assertEquals(expected, summary(mixture.formats(file.metadata(), file.tensors().values(), overrides, importance)));
                 }
             });
         });
+    }
+
+    private static MixtureOverrides overrides(String... options) {
+        boolean pure = false, keepOutput = false;
+        DType embedding = null, output = null;
+        var tensors = new LinkedHashMap<Pattern, DType>();
+        for (int i = 0; i < options.length; i++) {
+            switch (options[i]) {
+                case "pure" -> pure = true;
+                case "leave-output-tensor" -> keepOutput = true;
+                case "token-embedding-type" -> embedding = DType.valueOf(options[++i].toUpperCase(Locale.ROOT));
+                case "output-tensor-type" -> output = DType.valueOf(options[++i].toUpperCase(Locale.ROOT));
+                default -> {
+                    var rule = options[++i].split("=");
+                    tensors.put(Pattern.compile(rule[0]), DType.valueOf(rule[1].toUpperCase(Locale.ROOT)));
+                }
+            }
+        }
+        return new MixtureOverrides(pure, keepOutput, embedding, output, tensors);
+    }
+
+    @Test void namesAreReadAsPeopleWriteThem() {
+        assertEquals(Optional.of(QuantizationMixture.Q4_K_M), QuantizationMixture.named("q4_k"));
+        assertEquals(Optional.of(QuantizationMixture.Q2_K), QuantizationMixture.named("Q2_K"));
+        assertEquals(Optional.of(QuantizationMixture.IQ4_XS), QuantizationMixture.named("iq4_xs"));
+        assertEquals(Optional.empty(), QuantizationMixture.named("Q4_K_X"));
+    }
+
+    @Test void anOverrideForNoTensorIsRefused() {
+        var model = SYNTHETIC.get("a");
+        var refusal = assertThrows(ModelException.class, () -> QuantizationMixture.Q4_0.formats(model.metadata(), model.tensors(), overrides("tensor-type", "atn_v=q8_0"), false));
+        assertEquals("test has no tensor whose name contains atn_v", refusal.getMessage());
     }
 
     private static Stream<String> lines() throws IOException {
