@@ -24,6 +24,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.IntUnaryOperator;
 
 /**
@@ -34,6 +35,8 @@ import java.util.function.IntUnaryOperator;
 public final class Converter implements AutoCloseable {
     /** Weights of a piece that one thread converts: 256 KiB of floats, which stay in its cache. */
     private static final int PIECE = 1 << 16;
+    /** What importance matrices usually leave out: embeddings are no matrix that anything comes to, and the output matrix has bits enough. */
+    private static final Set<String> UNMEASURED = Set.of("token_embd.weight", "output.weight");
     private static final int COPIED = 1 << 24, UNUSED_TOKEN = 5;
 
     /** Told often how many bytes of {@code all} are written, and which tensor is at work. */
@@ -45,7 +48,7 @@ public final class Converter implements AutoCloseable {
      * @param formats     tensors of each format
      * @param keptF16     matrices that stayed F16 because the format's blocks do not divide their rows
      * @param requantized matrices that lost precision a second time: they were quantized in the source, and now are in another such format
-     * @param unweighted  quantized matrices without an entry in the importance matrix; empty where there was no importance matrix
+     * @param unweighted  quantized matrices of the blocks without an entry in the importance matrix; empty where there was no importance matrix
      */
     public record Summary(int tensors, long parameters, long bytesRead, long bytesWritten, Map<DType, Integer> formats, List<String> keptF16, List<String> requantized,
                           List<String> unweighted) {}
@@ -306,7 +309,7 @@ public final class Converter implements AutoCloseable {
     private float[][] columnImportance(TensorInfo info) {
         if (importance == null || !info.dtype().isQuantized()) return null;
         var columns = importance.of(info);
-        if (columns == null) unweighted.add(info.name());
+        if (columns == null && !UNMEASURED.contains(info.name())) unweighted.add(info.name());
         return columns;
     }
 

@@ -77,6 +77,7 @@ final class QuantizeCommand implements Callable<Integer> {
     }
 
     private QuantizationMixture mixture() {
+        if (type.matches("(?i)IQ[123]_.*")) throw wrong("%s needs ggml's code books, which are not part of Inkstone; Q2_K, Q2_K_S or Q3_K_S take about as many bits".formatted(type));
         return QuantizationMixture.named(type).orElseThrow(() -> wrong("no type %s; there are %s".formatted(type, TYPES)));
     }
 

@@ -39,7 +39,7 @@ class InkstoneTest {
         assertOneLine(2, "-m MODEL", run("--debug", "serve"));
     }
 
-    @ParameterizedTest @ValueSource(strings = {"", "serve", "chat", "tokenize", "logits", "perplexity", "bench", "convert", "quantize"})
+    @ParameterizedTest @ValueSource(strings = {"", "serve", "chat", "tokenize", "logits", "perplexity", "bench", "convert", "quantize", "imatrix"})
     void everyCommandHasHelp(String command) {
         var ended = command.isEmpty() ? run("--help") : run(command, "--help");
         assertEquals(0, ended.code, ended.err);
@@ -74,7 +74,11 @@ class InkstoneTest {
         assertOneLine(1, "not a GGUF file", run("tokenize", "-m", text.toString(), "-p", "hi"));
         assertOneLine(1, "config.json", run("serve", "-m", folder.toString()));
         assertOneLine(1, "nowhere does not exist", run("logits", "-m", "x.gguf", "-p", "hi", "-o", folder.resolve("nowhere/logits.f32").toString()));
-        assertOneLine(2, "TYPE", run("quantize", "x.gguf", "y.gguf", "Q7_K"));
+        assertOneLine(2, "no type Q7_K; there are F32 F16", run("quantize", "x.gguf", "y.gguf", "Q7_K"));
+        assertOneLine(2, "Q2_K_S or Q3_K_S take about as many bits", run("quantize", "x.gguf", "y.gguf", "iq2_xxs"));
+        assertOneLine(2, "--tensor-type: no format q9; there are f32 f16", run("quantize", "x.gguf", "y.gguf", "Q4_0", "--tensor-type", "attn_v=q9"));
+        assertOneLine(2, "--tensor-type should be NAME=FORMAT, got attn_v", run("quantize", "x.gguf", "y.gguf", "Q4_0", "--tensor-type", "attn_v"));
+        assertOneLine(1, "absent.gguf does not exist", run("quantize", "x.gguf", folder.resolve("y.gguf").toString(), "Q4_0", "--imatrix", "absent.gguf"));
         assertOneLine(1, "nowhere does not exist", run("convert", "x.gguf", folder.resolve("nowhere/y.gguf").toString(), "--type", "f16"));
         assertOneLine(1, "text.txt does not exist", run("perplexity", "-m", text.toString(), "-f", folder.resolve("text.txt").toString()));
         assertEquals("x does not exist", Inkstone.told(new NoSuchFileException("x")));
