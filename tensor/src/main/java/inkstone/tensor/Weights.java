@@ -8,6 +8,9 @@ public interface Weights {
     /** A parameter of exactly these dimensions, in the format it is stored in; throws {@link ModelException} where it is absent or of another shape. */
     Tensor tensor(String name, int... dims);
 
+    /** The same as F32 whatever it is stored in: numbers that kernels do not take in weight formats. Those of one dimension are F32 without asking. */
+    Tensor floats(String name, int... dims);
+
     /** Whether the source has such a parameter (tied heads, optional biases). */
     boolean has(String name);
 
@@ -21,6 +24,7 @@ public interface Weights {
         var source = this;
         return new Weights() {
             @Override public Tensor tensor(String name, int... dims) { return source.tensor(prefix + name, dims); }
+            @Override public Tensor floats(String name, int... dims) { return source.floats(prefix + name, dims); }
             @Override public boolean has(String name) { return source.has(prefix + name); }
         };
     }

@@ -18,6 +18,7 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonGenerator;
+import tools.jackson.core.json.JsonReadFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.JsonNodeFactory;
@@ -26,7 +27,8 @@ import tools.jackson.databind.node.ObjectNode;
 
 /** Hugging Face's tokenizer.json, read with the files beside it that name the beginning and the end, and written: whole, or as the {@link Engine} needs it. */
 final class TokenizerJson {
-    private static final JsonMapper JSON = new JsonMapper();
+    /* Python writes NaN and Infinity as they are, config.json of Mamba among others. */
+    private static final JsonMapper JSON = JsonMapper.builder().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
     private static final long LARGEST_FILE = 256L << 20;
 
     private final String source;

@@ -4,12 +4,11 @@ import inkstone.tensor.Blocks;
 import inkstone.tensor.DType;
 import inkstone.tensor.ModelException;
 import inkstone.tensor.Shape;
+import inkstone.tensor.checkpoint.Arranged;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.tensor.checkpoint.Gguf;
 import inkstone.tensor.checkpoint.GgufWriter;
-import inkstone.tensor.checkpoint.Safetensors;
-import inkstone.tensor.checkpoint.Stored;
 import inkstone.tensor.checkpoint.TensorData;
 import inkstone.tensor.checkpoint.TensorInfo;
 import inkstone.tensor.reference.ReferenceBackend;
@@ -90,8 +89,8 @@ public final class Converter implements AutoCloseable {
         requireTarget(target);
         if (!Files.exists(source)) throw new ModelException("%s does not exist; give a GGUF file or a model's directory".formatted(source));
         if (Files.isDirectory(source)) {
-            try (var file = Safetensors.open(source); var converter = new Converter(target, fileType(type), (_, _) -> type, null, threads, progress)) {
-                return converter.fromDirectory(source, file);
+            try (var converter = new Converter(target, fileType(type), (_, _) -> type, null, threads, progress)) {
+                return converter.fromDirectory(source);
             }
         }
         try (var file = Gguf.open(source); var converter = new Converter(target, fileType(type), (_, _) -> type, null, threads, progress)) {
@@ -146,31 +145,31 @@ public final class Converter implements AutoCloseable {
     /** Formats and parts are those of the file that was read. */
     private static boolean isAboutTheFile(String key) { return key.equals("general.file_type") || key.equals("general.quantization_version") || key.startsWith("split."); }
 
-    private Summary fromDirectory(Path directory, Safetensors file) throws IOException {
-        var config = HuggingFaceJson.read(directory.resolve("config.json"));
-        var family = Models.huggingFaceFamily(config);
-        var described = family.fromHuggingFace(config);
-        requireWhole(described, file);
-        writer.string("general.architecture", family.architecture());
-        writer.string("general.name", Models.name(directory));
-        formatKeys();
-        described.ggufMetadata().forEach(this::put);
-        padded(Tokenizers.toGguf(directory), config.integer("vocab_size")).forEach(this::put);
-        var template = Models.chatTemplate(directory);
-        if (template != null) writer.string("tokenizer.chat_template", template);
-        described.ggufVectors().forEach(this::addVector);
-        for (var info : file.tensors().values()) {
-            var name = described.ggufName(info.name());
-            if (described.unused(name) || info.dtype() == DType.I32) continue;
-            if (described.stored(name) == Stored.AS_ASKED) add(name, info, file, described.sourceRow(name)); else addChanged(name, info, file, described.stored(name));
+    private Summary fromDirectory(Path directory) throws IOException {
+        try (var folder = HuggingFaceFolder.open(directory, Models.huggingFaceFamilies())) {
+            var model = folder.model();
+            requireWhole(folder);
+            writer.string("general.architecture", folder.family().architecture());
+            writer.string("general.name", Models.name(directory));
+            formatKeys();
+            model.metadata().forEach(this::put);
+            padded(Tokenizers.toGguf(directory), folder.file().tensors().get("token_embd.weight").shape().dim(0)).forEach(this::put);
+            var template = Models.chatTemplate(directory);
+            if (template != null) writer.string("tokenizer.chat_template", template);
+            for (var info : folder.file().tensors().values()) if (info.dtype() != DType.I32) addFolder(info, folder.file(), model.sourceRow(info.name()));
+            return write();
         }
-        return write();
     }
 
-    /** The file must make a model before it may become another file. */
-    private static void requireWhole(Family.HuggingFaceModel described, Checkpoint file) {
-        try (var backend = new ReferenceBackend(); var weights = new CheckpointWeights(file, backend, described::ggufName, described::stored)) {
-            described.of(weights, backend);
+    /** The folder must make a model before it may become another file. */
+    private static void requireWhole(HuggingFaceFolder<?> folder) {
+        if (folder.model().untold() != null) throw new ModelException("%s: a GGUF file cannot tell %s".formatted(folder.config().source(), folder.model().untold()));
+        try (var backend = new ReferenceBackend(); var weights = CheckpointWeights.unread(folder.file(), backend)) {
+            switch (folder.family()) {
+                case Family family -> family.fromGguf(folder.file(), weights, backend);
+                case EmbeddingFamily family -> family.fromGguf(folder.file(), weights, backend);
+                default -> throw new IllegalStateException("%s makes no model".formatted(folder.family()));
+            }
         }
     }
 
@@ -235,6 +234,7 @@ public final class Converter implements AutoCloseable {
                 for (int i = 0; i < floats.length; i++) floats[i] = (float) numbers[i];
                 writer.f32s(key, floats);
             }
+            case boolean[] layers -> throw new ModelException("the %d layers that %s tells follow no period, which a GGUF file cannot tell".formatted(layers.length, key));
             case List<?> texts -> writer.strings(key, texts.stream().map(String.class::cast).toList());
             default -> throw new IllegalArgumentException("no GGUF type for %s of %s".formatted(value.getClass().getSimpleName(), key));
         }
@@ -271,28 +271,21 @@ public final class Converter implements AutoCloseable {
         }
         if (info.dtype().isQuantized() && source.dtype().isQuantized() && info.dtype() != source.dtype()) requantized.add(name);
         int length = moved && source.shape().rank() == 1 ? 1 : source.shape().last();
-        var rows = new Rows(length, info.dtype(), name, (row, floats) -> Blocks.toFloats(source.dtype(), bytes, sourceRow.applyAsInt(row) * source.dtype().bytes(length), floats, length),
-            columnImportance(info));
+        long rowBytes = source.dtype().bytes(length);
+        var rows = new Rows(name, length, source.dtype(), info.dtype(), (row, _) -> bytes.asSlice(sourceRow.applyAsInt(row) * rowBytes, rowBytes), columnImportance(info));
         add(info, out -> write(rows, Math.toIntExact(source.shape().elements() / length), out));
     }
 
-    private void addVector(String name, float[] values) {
-        var info = new TensorInfo(name, DType.F32, new Shape(values.length));
-        add(info, out -> out.write(MemorySegment.ofArray(values)));
-    }
-
-    /** A tensor that the source keeps otherwise, whole in memory. */
-    private void addChanged(String name, TensorInfo source, Checkpoint file, Stored stored) {
-        var shape = stored == Stored.TRANSPOSED ? new Shape(source.shape().last(), source.shape().dim(0)) : source.shape();
-        var info = new TensorInfo(name, format(name, new TensorInfo(name, source.dtype(), shape)), shape);
-        bytesRead += file.data(source.name()).byteSize();
-        add(info, out -> {
-            var values = new float[Math.toIntExact(shape.elements())];
-            Blocks.toFloats(source.dtype(), file.data(source.name()), 0, values, values.length);
-            var asked = stored.asked(values, source.shape().last());
-            int length = shape.last();
-            write(new Rows(length, info.dtype(), name, (row, floats) -> System.arraycopy(asked, row * length, floats, 0, length), null), shape.rows(), out);
-        });
+    /** A tensor of a folder, of which never more than some rows are in memory. What is quantized there stays as it is. */
+    private void addFolder(TensorInfo source, Arranged file, IntUnaryOperator sourceRow) {
+        var info = new TensorInfo(source.name(), source.dtype().isQuantized() ? source.dtype() : format(source.name(), source), source.shape());
+        bytesRead += source.dtype().bytes(source.shape().elements());
+        int length = source.shape().rank() == 1 ? 1 : source.shape().last(), blocks = length / source.dtype().blockSize;
+        var rows = new Rows(info.name(), length, source.dtype(), info.dtype(), (row, buffer) -> {
+            file.read(source.name(), (long) sourceRow.applyAsInt(row) * blocks, blocks, buffer);
+            return buffer;
+        }, null);
+        add(info, out -> write(rows, Math.toIntExact(source.shape().elements() / length), out));
     }
 
     private void add(TensorInfo info, TensorData data) {
@@ -315,7 +308,7 @@ public final class Converter implements AutoCloseable {
 
     private DType format(String name, TensorInfo source) {
         if (source.dtype() == DType.I32) return DType.I32;
-        if (source.shape().rank() == 1) return DType.F32;
+        if (source.shape().rows() < 2 || QuantizationMixture.isSensitive(name)) return DType.F32;
         var type = formats.of(name, source);
         if (source.shape().last() % type.blockSize == 0) return type;
         keptF16.add(name);
@@ -331,30 +324,37 @@ public final class Converter implements AutoCloseable {
         for (long at = 0; at < bytes.byteSize(); at += COPIED) out.write(bytes.asSlice(at, Math.min(COPIED, bytes.byteSize() - at)));
     }
 
-    /** Reads a row of the source. */
-    private interface Source { void read(int row, float[] floats); }
+    /** The bytes of a row of the source: where they are, or put into {@code buffer}. Several threads ask, each with a buffer of its own. */
+    private interface Source { MemorySegment bytes(int row, MemorySegment buffer); }
 
     /**
-     * Rows of {@code length} weights and the format they get.
+     * Rows of {@code length} weights, the format they have and the one they get.
      *
      * @param importance of each column, for each of as many matrices of equally many rows; null: all alike
      */
-    private record Rows(int length, DType dtype, String name, Source source, float[][] importance) {
+    private record Rows(String name, int length, DType has, DType gets, Source source, float[][] importance) {
         /** Converts rows {@code from} to {@code to - 1} of {@code all}. */
         MemorySegment convert(int from, int to, int all, MemorySegment memory) {
             var floats = new float[length];
-            long rowBytes = dtype.bytes(length);
+            var buffer = MemorySegment.ofArray(new byte[Math.toIntExact(has.bytes(length))]);
+            long rowBytes = gets.bytes(length);
             for (int row = from; row < to; row++) {
-                source.read(row, floats);
-                store(row, floats, importance == null ? null : importance[(int) ((long) row * importance.length / all)], memory, (row - from) * rowBytes);
+                var bytes = source.bytes(row, buffer);
+                long offset = (row - from) * rowBytes;
+                if (has == gets) {
+                    MemorySegment.copy(bytes, 0, memory, offset, rowBytes);
+                    continue;
+                }
+                Blocks.toFloats(has, bytes, 0, floats, length);
+                store(row, floats, importance == null ? null : importance[(int) ((long) row * importance.length / all)], memory, offset);
             }
             return memory.asSlice(0, (to - from) * rowBytes);
         }
 
         private void store(int row, float[] floats, float[] importance, MemorySegment memory, long offset) {
-            if (dtype == DType.F16) requireHalf(name, floats);
+            if (gets == DType.F16) requireHalf(name, floats);
             try {
-                Blocks.fromFloats(dtype, floats, importance, memory, offset, length);
+                Blocks.fromFloats(gets, floats, importance, memory, offset, length);
             } catch (IllegalArgumentException e) {
                 throw new ModelException("tensor %s, row %d: %s".formatted(name, row, e.getMessage()), e);
             }
@@ -363,7 +363,7 @@ public final class Converter implements AutoCloseable {
 
     private void write(Rows rows, int count, TensorData.Output out) throws IOException {
         int each = Math.clamp(PIECE / rows.length, 1, count);
-        pieces.write(Math.ceilDiv(count, each), each * rows.dtype.bytes(rows.length),
+        pieces.write(Math.ceilDiv(count, each), each * rows.gets.bytes(rows.length),
             (index, memory) -> rows.convert(index * each, Math.min(count, (index + 1) * each), count, memory), out);
     }
 

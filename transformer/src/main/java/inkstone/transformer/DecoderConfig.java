@@ -29,6 +29,8 @@ import java.util.function.Supplier;
 public record DecoderConfig(String architecture, int vocabularySize, int dim, int hidden, int layers, int heads, int kvHeads, int headDim, float eps,
                             int contextLength, int window, float ropeBase, int rotaryDim, RopeScaling scaling, Rope.Pairs pairs) implements ModelConfig {
     private static final String ROPE_FREQS = "rope_freqs.weight";
+    /** Behind the architecture's name: "halves" in what a folder is seen as, where its pairs lie otherwise than in GGUF files, which have no such key. */
+    static final String ROPE_PAIRS = ".rope.pairs";
     /* Ten times what the largest models have: beyond, a file is broken, and checking a billion layers by name would never end. */
     private static final int MOST_LAYERS = 1 << 11, MOST_FEATURES = 1 << 20;
 
@@ -113,12 +115,20 @@ public record DecoderConfig(String architecture, int vocabularySize, int dim, in
             require(ropeFactors == null || ropeFactors.length == rotaryDim / 2, "%d rotary dimensions do not fit the size of rope_freqs".formatted(rotaryDim));
             var scaling = RopeScaling.fromGguf(file, architecture);
             var layerNorm = prefix + "attention.layer_norm_epsilon";
+            boolean halved = file.string(architecture + ROPE_PAIRS, "").equals("halves");
             return new DecoderConfig(architecture, vocabularySize, dim, file.integer(prefix + "feed_forward_length"), file.integer(prefix + "block_count"), heads,
                 file.integer(prefix + "attention.head_count_kv", heads), headDim,
                 file.has(layerNorm) ? file.floating(layerNorm) : file.floating(prefix + "attention.layer_norm_rms_epsilon"),
                 file.integer(prefix + "context_length"), 0, file.floating(prefix + "rope.freq_base", 10_000), rotaryDim,
-                ropeFactors == null ? scaling : new RopeScaling.Divided(scaling, ropeFactors, scaling.magnitude()), pairs);
+                ropeFactors == null ? scaling : new RopeScaling.Divided(scaling, ropeFactors, scaling.magnitude()), halved ? Rope.Pairs.HALVES : pairs);
         });
+    }
+
+    /** A config.json under the names that Llama's uses: theirs and Llama's in turn, each read where Llama's is not there. */
+    public static Metadata renamed(Metadata config, String... names) {
+        var values = new LinkedHashMap<>(config.values());
+        for (int i = 0; i < names.length; i += 2) if (config.has(names[i])) values.putIfAbsent(names[i + 1], config.values().get(names[i]));
+        return new Metadata(config.source(), values);
     }
 
     /** From a config.json that uses the names that Llama's has, as most do. */
@@ -129,8 +139,9 @@ public record DecoderConfig(String architecture, int vocabularySize, int dim, in
             int headDim = config.integer("head_dim", dim / heads);
             return new DecoderConfig(architecture, config.integer("vocab_size"), dim, config.integer("intermediate_size"), config.integer("num_hidden_layers"), heads,
                 config.integer("num_key_value_heads", heads), headDim, config.floating("rms_norm_eps", 1e-6f), config.integer("max_position_embeddings"), 0,
-                config.floating("rope_theta", config.floating("rope_parameters.rope_theta", 10_000)),
-                Math.round(headDim * config.floating("partial_rotary_factor", 1)), RopeScaling.fromHuggingFace(config), Rope.Pairs.HALVES);
+                config.floating("rope_theta", config.floating("rope_parameters.rope_theta", config.floating("rope_parameters.full_attention.rope_theta", 10_000))),
+                (int) (headDim * config.floating("partial_rotary_factor", config.floating("rope_parameters.partial_rotary_factor", 1)) + 1e-3),
+                RopeScaling.fromHuggingFace(config), Rope.Pairs.HALVES);
         });
     }
 
@@ -159,6 +170,14 @@ public record DecoderConfig(String architecture, int vocabularySize, int dim, in
         keys.put(prefix + "rope.freq_base", ropeBase);
         keys.put(prefix + "rope.dimension_count", rotaryDim);
         keys.putAll(scaling.toGguf(architecture));
+        return keys;
+    }
+
+    /** The same of a model with layer norms. */
+    public Map<String, Object> toGgufWithLayerNorm() {
+        var keys = new LinkedHashMap<>(toGguf());
+        keys.remove(architecture + ".attention.layer_norm_rms_epsilon");
+        keys.put(architecture + ".attention.layer_norm_epsilon", eps);
         return keys;
     }
 

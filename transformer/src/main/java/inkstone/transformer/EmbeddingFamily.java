@@ -5,10 +5,7 @@ import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
 
 /** A family of models that make vectors of texts: how its files become a model. Stateless. */
-public interface EmbeddingFamily {
-    /** {@code general.architecture} of its GGUF files. */
-    String architecture();
-
-    /** A model of a GGUF file; throws {@link inkstone.tensor.ModelException} where metadata or tensors do not fit. */
+public interface EmbeddingFamily extends HuggingFaceFamily {
+    /** A model of a GGUF file, or of a folder seen as one; throws {@link inkstone.tensor.ModelException} where metadata or tensors do not fit. */
     EmbeddingModel fromGguf(Checkpoint file, CheckpointWeights weights, Backend backend);
 }

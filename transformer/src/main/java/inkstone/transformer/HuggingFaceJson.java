@@ -2,19 +2,21 @@ package inkstone.transformer;
 
 import inkstone.tensor.ModelException;
 import inkstone.tensor.checkpoint.Metadata;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.json.JsonReadFeature;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 
 /** JSON files of a Hugging Face model as {@link Metadata}, so that both kinds of file are asked in the same way: nested keys joined by dots, nulls left out. */
 final class HuggingFaceJson {
-    private static final JsonMapper JSON = new JsonMapper();
+    /* Python writes NaN and Infinity as they are. */
+    private static final JsonMapper JSON = JsonMapper.builder().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
     private static final long LARGEST_FILE = 64 << 20;
 
     private HuggingFaceJson() {}

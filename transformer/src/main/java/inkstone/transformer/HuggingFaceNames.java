@@ -31,6 +31,13 @@ public record HuggingFaceNames(Pattern layer, Map<String, String> outside, Map<S
         return new HuggingFaceNames(layer, outside, Map.copyOf(names));
     }
 
+    /** The same with these whole names besides. */
+    public HuggingFaceNames outside(Map<String, String> more) {
+        var names = new HashMap<>(outside);
+        names.putAll(more);
+        return new HuggingFaceNames(layer, Map.copyOf(names), inLayers);
+    }
+
     /** The GGUF name of a tensor; a name it does not know stays. */
     public String gguf(String tensor) {
         var match = layer.matcher(tensor);

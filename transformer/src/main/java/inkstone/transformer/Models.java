@@ -3,11 +3,10 @@ package inkstone.transformer;
 import inkstone.tensor.Backend;
 import inkstone.tensor.DType;
 import inkstone.tensor.ModelException;
+import inkstone.tensor.checkpoint.Arranged;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.tensor.checkpoint.Gguf;
-import inkstone.tensor.checkpoint.Metadata;
-import inkstone.tensor.checkpoint.Safetensors;
 import inkstone.tensor.checkpoint.TensorInfo;
 import inkstone.tokenizer.Tokenizer;
 import inkstone.tokenizer.Tokenizers;
@@ -40,6 +39,7 @@ import java.util.Collection;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /** Opens language models of every family known here: GGUF files, and directories with safetensors, config.json and tokenizer.json. */
 public final class Models {
@@ -79,13 +79,13 @@ public final class Models {
     }
 
     /**
-     * A model that makes vectors of texts, of a GGUF file; otherwise as {@link #open}.
+     * A model that makes vectors of texts; otherwise as {@link #open}.
      *
      * @throws ModelException where the file is not such a model
      */
     public static Embedder openEmbedder(Path path, Backend backend) throws IOException {
-        if (!Files.exists(path)) throw new ModelException("%s does not exist; give a GGUF file".formatted(path));
-        if (Files.isDirectory(path)) throw new ModelException("%s is a directory; embedding models are read from GGUF files only".formatted(path));
+        if (!Files.exists(path)) throw new ModelException("%s does not exist; give a GGUF file or a model's directory".formatted(path));
+        if (Files.isDirectory(path)) return openEmbedderDirectory(path, backend);
         var opened = new Opened(Gguf.open(path));
         try {
             var metadata = opened.checkpoint.metadata();
@@ -103,13 +103,29 @@ public final class Models {
         }
     }
 
-    private static LanguageModel openDirectory(Path directory, Backend backend) throws IOException {
-        var config = HuggingFaceJson.read(directory.resolve("config.json"));
-        var described = huggingFaceFamily(config).fromHuggingFace(config);
-        var opened = new Opened(Safetensors.open(directory));
+    private static Embedder openEmbedderDirectory(Path directory, Backend backend) throws IOException {
+        var folder = HuggingFaceFolder.open(directory, EMBEDDING_FAMILIES);
+        var opened = new Opened(folder.file());
         try {
-            opened.weights = new CheckpointWeights(opened.checkpoint, backend, described::ggufName, described::stored);
-            var model = described.of(opened.weights, backend);
+            requireMemory(folder.file());
+            opened.weights = new CheckpointWeights(opened.checkpoint, backend);
+            var model = folder.family().fromGguf(opened.checkpoint, opened.weights, backend);
+            opened.tokenizer = Tokenizers.fromJson(directory);
+            opened.requireFits(model.vocabularySize());
+            return new Embedder(name(directory), model, opened.tokenizer, backend, opened::closeFile);
+        } catch (IOException | RuntimeException e) {
+            opened.close();
+            throw e;
+        }
+    }
+
+    private static LanguageModel openDirectory(Path directory, Backend backend) throws IOException {
+        var folder = HuggingFaceFolder.open(directory, FAMILIES);
+        var opened = new Opened(folder.file());
+        try {
+            requireMemory(folder.file());
+            opened.weights = new CheckpointWeights(opened.checkpoint, backend);
+            var model = folder.family().fromGguf(opened.checkpoint, opened.weights, backend);
             opened.tokenizer = Tokenizers.fromJson(directory);
             return opened.languageModel(name(directory), model, backend, chatTemplate(directory));
         } catch (IOException | RuntimeException e) {
@@ -125,14 +141,15 @@ public final class Models {
             .orElseThrow(() -> unknown("models", path.toString(), architecture, FAMILIES.stream().map(Family::architecture).toList()));
     }
 
-    static Family huggingFaceFamily(Metadata config) {
-        var architectures = config.strings("architectures");
-        return FAMILIES.stream().filter(family -> architectures.stream().anyMatch(family.huggingFaceArchitectures()::contains)).findFirst()
-            .orElseThrow(() -> unknown("models", config.source(), String.join(", ", architectures),
-                FAMILIES.stream().flatMap(family -> family.huggingFaceArchitectures().stream()).sorted().toList()));
+    /** All whose folders are read. */
+    static List<HuggingFaceFamily> huggingFaceFamilies() { return Stream.<HuggingFaceFamily>concat(FAMILIES.stream(), EMBEDDING_FAMILIES.stream()).toList(); }
+
+    /** Experts stored one by one, and other tensors that must be put together, are copied: their memory is not the file's. */
+    private static void requireMemory(Arranged file) {
+        MachineMemory.require(file.madeBytes(), file.metadata().source() + ": what must be put together of its tensors", "a GGUF file, which the convert command makes of the folder");
     }
 
-    private static ModelException unknown(String kind, String source, String architecture, Collection<String> known) {
+    static ModelException unknown(String kind, String source, String architecture, Collection<String> known) {
         return new ModelException("%s: %s of architecture \"%s\" are not supported; supported are: %s"
             .formatted(source, kind, architecture, String.join(", ", known)));
     }

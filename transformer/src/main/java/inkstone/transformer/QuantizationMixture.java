@@ -101,8 +101,11 @@ public enum QuantizationMixture {
     private static boolean isOutput(String name) { return name.equals("output.weight"); }
 
     private static boolean kept(TensorInfo tensor, MixtureOverrides overrides) {
-        return tensor.shape().rows() < 2 || !tensor.name().endsWith("weight") || KEPT.stream().anyMatch(tensor.name()::contains) || overrides.keepOutput() && isOutput(tensor.name());
+        return tensor.shape().rows() < 2 || isSensitive(tensor.name()) || overrides.keepOutput() && isOutput(tensor.name());
     }
+
+    /** Whether a tensor of this name is no weight matrix, or one so small and sensitive that no mixture touches it. */
+    static boolean isSensitive(String name) { return !name.endsWith("weight") || KEPT.stream().anyMatch(name::contains); }
 
     /** @param values how many tensors of values, and {@code downs} of down projections, came before this one */
     private DType format(TensorInfo tensor, Model model, MixtureOverrides overrides, int values, int downs) {

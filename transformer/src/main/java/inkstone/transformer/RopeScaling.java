@@ -12,6 +12,8 @@ import java.util.Map;
  */
 public sealed interface RopeScaling {
     RopeScaling NONE = new Linear(1);
+    /** A key of our own; other readers of GGUF files round always. */
+    String ROUNDED = "yarn_truncate";
 
     /** Radians per position of each pair: [rotaryDim / 2]. */
     float[] frequencies(double base, int rotaryDim);
@@ -67,8 +69,13 @@ public sealed interface RopeScaling {
      *
      * @param extrapolation weight of the kept frequencies, usually 1; 0 leaves plain interpolation
      * @param attention     multiplies the magnitude 1 + 0.1 ln(factor) that the paper found, usually 1
+     * @param rounded       whether the ends of the ramp are whole pairs, as in the paper's code; not so in gpt-oss
      */
-    record Yarn(float factor, int originalContext, float extrapolation, float attention, float betaFast, float betaSlow) implements RopeScaling {
+    record Yarn(float factor, int originalContext, float extrapolation, float attention, float betaFast, float betaSlow, boolean rounded) implements RopeScaling {
+        public Yarn(float factor, int originalContext, float extrapolation, float attention, float betaFast, float betaSlow) {
+            this(factor, originalContext, extrapolation, attention, betaFast, betaSlow, true);
+        }
+
         public Yarn {
             requireFactor(factor);
             if (!(originalContext > 0 && betaFast > betaSlow && betaSlow > 0 && attention > 0)) {
@@ -78,8 +85,8 @@ public sealed interface RopeScaling {
         }
 
         @Override public float[] frequencies(double base, int rotaryDim) {
-            double low = Math.max(0, Math.floor(pairTurning(betaFast, base, rotaryDim)));
-            double high = Math.min(rotaryDim - 1, Math.ceil(pairTurning(betaSlow, base, rotaryDim)));
+            double first = pairTurning(betaFast, base, rotaryDim), last = pairTurning(betaSlow, base, rotaryDim);
+            double low = Math.max(0, rounded ? Math.floor(first) : first), high = Math.min(rotaryDim - 1, rounded ? Math.ceil(last) : last);
             var frequencies = new float[rotaryDim / 2];
             for (int i = 0; i < frequencies.length; i++) {
                 double kept = (1 - Math.clamp((i - low) / Math.max(0.001, high - low), 0.0, 1.0)) * extrapolation;
@@ -106,6 +113,7 @@ public sealed interface RopeScaling {
             keys.put(prefix + "yarn_attn_factor", attention);
             keys.put(prefix + "yarn_beta_fast", betaFast);
             keys.put(prefix + "yarn_beta_slow", betaSlow);
+            if (!rounded) keys.put(prefix + ROUNDED, false);
             return keys;
         }
     }
@@ -137,23 +145,25 @@ public sealed interface RopeScaling {
             case "yarn" -> new Yarn(metadata.floating(prefix + "factor"),
                 metadata.integer(prefix + "original_context_length", metadata.integer(architecture + ".context_length")),
                 metadata.floating(prefix + "yarn_ext_factor", 1), metadata.floating(prefix + "yarn_attn_factor", metadata.floating(prefix + "attn_factor", 1)),
-                metadata.floating(prefix + "yarn_beta_fast", 32), metadata.floating(prefix + "yarn_beta_slow", 1));
+                metadata.floating(prefix + "yarn_beta_fast", 32), metadata.floating(prefix + "yarn_beta_slow", 1),
+                metadata.bool(prefix + ROUNDED, true));
             default -> throw unknown(metadata, type);
         };
     }
 
     /** From {@code rope_scaling} (or {@code rope_parameters}, as newer files call it) of a Hugging Face config.json. */
     static RopeScaling fromHuggingFace(Metadata config) {
-        String prefix = config.has("rope_parameters.rope_type") ? "rope_parameters." : "rope_scaling.";
+        String prefix = config.has("rope_parameters.rope_type") ? "rope_parameters."
+            : config.has("rope_parameters.full_attention.rope_type") ? "rope_parameters.full_attention." : "rope_scaling.";
         String type = config.string(prefix + "rope_type", config.string(prefix + "type", "default"));
         return switch (type) {
-            case "default" -> NONE;
+            // dynamic scaling begins beyond max_position_embeddings, where the context ends here
+            case "default", "dynamic" -> NONE;
             case "linear" -> new Linear(config.floating(prefix + "factor"));
             case "llama3" -> new Llama3(config.floating(prefix + "factor"), config.floating(prefix + "low_freq_factor"),
                 config.floating(prefix + "high_freq_factor"), config.integer(prefix + "original_max_position_embeddings"));
             case "yarn" -> {
                 float factor = config.floating(prefix + "factor");
-                if (!config.bool(prefix + "truncate", true)) throw new ModelException("%s: yarn with truncate = false is not supported".formatted(config.source()));
                 double magnitude = paperMagnitude(factor);
                 if (config.has(prefix + "attention_factor")) {
                     magnitude = config.floating(prefix + "attention_factor");
@@ -162,14 +172,15 @@ public sealed interface RopeScaling {
                         / (1 + config.floating(prefix + "mscale_all_dim") * (paperMagnitude(factor) - 1));
                 }
                 yield new Yarn(factor, config.integer(prefix + "original_max_position_embeddings", config.integer("max_position_embeddings")),
-                    1, (float) (magnitude / paperMagnitude(factor)), config.floating(prefix + "beta_fast", 32), config.floating(prefix + "beta_slow", 1));
+                    1, (float) (magnitude / paperMagnitude(factor)), config.floating(prefix + "beta_fast", 32), config.floating(prefix + "beta_slow", 1),
+                    config.bool(prefix + "truncate", true));
             }
             default -> throw unknown(config, type);
         };
     }
 
     private static ModelException unknown(Metadata metadata, String type) {
-        return new ModelException("%s: rope scaling \"%s\" is not supported (known: none, linear, llama3, yarn)".formatted(metadata.source(), type));
+        return new ModelException("%s: rope scaling \"%s\" is not supported (known: none, linear, dynamic, llama3, yarn)".formatted(metadata.source(), type));
     }
 
     private static double unscaled(double base, int rotaryDim, int pair) { return Math.pow(base, -2.0 * pair / rotaryDim); }

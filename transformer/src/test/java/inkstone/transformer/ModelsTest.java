@@ -47,8 +47,8 @@ class ModelsTest {
         refused(Files.writeString(directory.resolve("text.gguf"), "hello"), "text");
         refused(Files.createDirectory(directory.resolve("empty")), "has no config.json");
         var other = Files.createDirectory(directory.resolve("other"));
-        Files.writeString(other.resolve("config.json"), "{\"architectures\": [\"MambaForCausalLM\"]}");
-        refused(other, "\"MambaForCausalLM\" are not supported; supported are: GPT2LMHeadModel, Gemma2ForCausalLM, ");
+        Files.writeString(other.resolve("config.json"), "{\"architectures\": [\"Mamba2ForCausalLM\"]}");
+        refused(other, "\"Mamba2ForCausalLM\" are not supported; supported are: Cohere2ForCausalLM, CohereForCausalLM, ");
         Files.writeString(other.resolve("config.json"), "{\"architectures\": ");
         refused(other, "is not JSON");
         Files.writeString(other.resolve("config.json"), "{}");

@@ -21,10 +21,10 @@ import org.junit.jupiter.params.provider.ValueSource;
  * (random-models.txt says how).
  */
 class RandomModelsTest {
-    private static final int[] TOKENS = IntStream.range(0, 24).map(i -> 3 + i * 37 % 500).toArray();
+    static final int[] TOKENS = IntStream.range(0, 24).map(i -> 3 + i * 37 % 500).toArray();
     private static final int EVERY = 64;
 
-    private static RandomGguf model(String name) {
+    static RandomGguf model(String name) {
         return switch (name) {
             case "gemma3" -> {
                 var m = new RandomGguf(name, 7, false).key("attention.sliding_window", 6).key("rope.scaling.type", "linear").key("rope.scaling.factor", 8f)

@@ -68,6 +68,23 @@ class RopeScalingTest {
         assertEquals(1.1386294f, scaling.magnitude(), 1e-6f);
     }
 
+    /** gpt-oss: pairs 8.09 and 17.40 of 32 are the ends, computed from the formula by hand. */
+    @Test void theEndsOfTheRampOfYarnMayLieBetweenPairs() {
+        var scaling = RopeScaling.fromHuggingFace(metadata("rope_scaling.rope_type", "yarn", "rope_scaling.factor", 32.0, "rope_scaling.original_max_position_embeddings", 4096L,
+            "rope_scaling.truncate", false, "rope_scaling.beta_fast", 32.0, "rope_scaling.beta_slow", 1.0));
+        float[] plain = RopeScaling.NONE.frequencies(150_000, 64), scaled = scaling.frequencies(150_000, 64);
+        double first = 64 * Math.log(4096 / (32 * 2 * Math.PI)) / (2 * Math.log(150_000)), last = 64 * Math.log(4096 / (2 * Math.PI)) / (2 * Math.log(150_000));
+        assertEquals(8.09, first, 0.01);
+        assertEquals(17.40, last, 0.01);
+        double kept = 1 - (9 - first) / (last - first);
+        assertEquals(kept * plain[9] + (1 - kept) * plain[9] / 32, scaled[9], 1e-6 * plain[9]);
+    }
+
+    /** Scaling begins beyond the length that the model was made for, where the context ends here. */
+    @Test void dynamicScalingIsNoneWithinTheContext() {
+        assertEquals(RopeScaling.NONE, RopeScaling.fromHuggingFace(metadata("rope_scaling.rope_type", "dynamic", "rope_scaling.factor", 2.0)));
+    }
+
     @Test void yarnTakesTheAttentionFactorOfTheFile() {
         var stated = metadata("max_position_embeddings", 4096L, "rope_scaling.rope_type", "yarn", "rope_scaling.factor", 4.0, "rope_scaling.attention_factor", 1.5);
         assertEquals(1.5f, RopeScaling.fromHuggingFace(stated).magnitude(), 1e-6f);
@@ -79,7 +96,8 @@ class RopeScalingTest {
     @Test void aGgufFileSaysTheSameAsTheHuggingFaceFileItCameFrom() {
         var yarn = new RopeScaling.Yarn(4, 4096, 1, 1.2f, 16, 2);
         var linear = new RopeScaling.Linear(2);
-        for (var scaling : new RopeScaling[] {yarn, linear, RopeScaling.NONE}) {
+        var unrounded = new RopeScaling.Yarn(4, 4096, 1, 1.2f, 16, 2, false);
+        for (var scaling : new RopeScaling[] {yarn, unrounded, linear, RopeScaling.NONE}) {
             var values = TestData.readBack(scaling.toGguf("x"));
             values.put("x.context_length", 8192L);
             assertEquals(scaling, RopeScaling.fromGguf(new Metadata("file", values), "x"));
@@ -95,7 +113,7 @@ class RopeScalingTest {
 
     @Test void whatIsNotKnownIsNamed() {
         var refusal = assertThrows(ModelException.class, () -> RopeScaling.fromHuggingFace(metadata("rope_scaling.rope_type", "longrope")));
-        assertEquals("file: rope scaling \"longrope\" is not supported (known: none, linear, llama3, yarn)", refusal.getMessage());
+        assertEquals("file: rope scaling \"longrope\" is not supported (known: none, linear, dynamic, llama3, yarn)", refusal.getMessage());
         assertThrows(ModelException.class, () -> RopeScaling.fromHuggingFace(metadata("rope_scaling.rope_type", "linear", "rope_scaling.factor", 0.0)));
     }
 }

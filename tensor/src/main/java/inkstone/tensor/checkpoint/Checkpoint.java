@@ -9,7 +9,7 @@ import java.util.Map;
  * A mapped file must not be shortened or overwritten in place while it is open: the JVM then throws {@link InternalError} from the read that hits the missing
  * page. Replacing it by a rename, as the writers of this package do, is safe.
  */
-public sealed interface Checkpoint extends AutoCloseable permits Gguf, Safetensors {
+public sealed interface Checkpoint extends AutoCloseable permits Gguf, Safetensors, Arranged {
     Metadata metadata();
 
     /** The tensors whose format is a {@link inkstone.tensor.DType}, in file order. */
@@ -27,6 +27,9 @@ public sealed interface Checkpoint extends AutoCloseable permits Gguf, Safetenso
      * @throws ModelException where the file has no such tensor, or its format is unsupported
      */
     MemorySegment data(String name);
+
+    /** What messages call a tensor: its name in the file that the user has. */
+    default String origin(String name) { return name; }
 
     @Override void close();
 }

@@ -19,13 +19,12 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
-import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
  * The parameters of a file, on a backend. Matrices keep the file's format and, on a CPU, its bytes; one-dimensional ones (norms, biases) become F32,
- * which is what kernels take, and so does what the file keeps otherwise than asked for. Memory that had to be allocated belongs to this object until {@link #close}; the file must stay open, and the tensors
+ * which is what kernels take, and so do those that are asked for as floats. Memory that had to be allocated belongs to this object until {@link #close}; the file must stay open, and the tensors
  * die with either. Any thread may ask.
  */
 public final class CheckpointWeights implements Weights, AutoCloseable {
@@ -35,33 +34,22 @@ public final class CheckpointWeights implements Weights, AutoCloseable {
     private final Checkpoint checkpoint;
     private final Backend backend;
     private final String source;
-    /** Names that models ask for -> names in the file. */
-    private final Map<String, String> fileNames = new HashMap<>();
-    private final Function<String, Stored> stored;
+    private final boolean loading;
     private final Map<String, Tensor> loaded = new HashMap<>();
     private final List<MemorySegment> owned = new ArrayList<>();
 
     /** Models ask by the names in the file. */
-    public CheckpointWeights(Checkpoint checkpoint, Backend backend) { this(checkpoint, backend, UnaryOperator.identity(), _ -> Stored.AS_ASKED); }
+    public CheckpointWeights(Checkpoint checkpoint, Backend backend) { this(checkpoint, backend, true); }
 
-    /**
-     * @param names  turns each name in the file into the name that models ask for; no two may become the same
-     * @param stored says of each name that models ask for how the file keeps it
-     */
-    public CheckpointWeights(Checkpoint checkpoint, Backend backend, Function<String, String> names, Function<String, Stored> stored) {
+    private CheckpointWeights(Checkpoint checkpoint, Backend backend, boolean loading) {
         this.checkpoint = checkpoint;
-        this.stored = stored;
         this.backend = backend;
         this.source = checkpoint.metadata().source();
-        Stream.concat(checkpoint.tensors().keySet().stream(), checkpoint.unsupported().keySet().stream()).forEach(fileName -> {
-            var name = names.apply(fileName);
-            var other = fileNames.put(name, fileName);
-            if (other != null) {
-                throw new ModelException("%s: tensors %s and %s both become %s"
-                    .formatted(source, Diagnosis.shown(other), Diagnosis.shown(fileName), Diagnosis.shown(name)));
-            }
-        });
+        this.loading = loading;
     }
+
+    /** Weights that tell what a model lacks, but have no memory: what {@link #build} makes of them cannot run. */
+    public static CheckpointWeights unread(Checkpoint checkpoint, Backend backend) { return new CheckpointWeights(checkpoint, backend, false); }
 
     /**
      * Makes a model of these weights and makes sure that they are its weights: where a tensor it asks for is absent or of another shape or format, or the
@@ -80,14 +68,23 @@ public final class CheckpointWeights implements Weights, AutoCloseable {
 
     @Override public synchronized Tensor tensor(String name, int... dims) {
         problem(name, new Shape(dims)).ifPresent(problem -> { throw new ModelException("%s: %s".formatted(source, problem)); });
+        return loaded(name, dims.length == 1, dims);
+    }
+
+    @Override public synchronized Tensor floats(String name, int... dims) {
+        problem(name, new Shape(dims)).ifPresent(problem -> { throw new ModelException("%s: %s".formatted(source, problem)); });
+        return loaded(name, true, dims);
+    }
+
+    private Tensor loaded(String name, boolean asFloats, int[] dims) {
         return loaded.computeIfAbsent(name, _ -> {
-            var parameter = load(checkpoint.tensors().get(fileNames.get(name)), stored.apply(name), dims);
+            var parameter = load(checkpoint.tensors().get(name), asFloats, dims);
             backend.loaded(name, parameter);
             return parameter;
         });
     }
 
-    @Override public boolean has(String name) { return fileNames.containsKey(name); }
+    @Override public boolean has(String name) { return checkpoint.tensors().containsKey(name) || checkpoint.unsupported().containsKey(name); }
 
     /** Frees what was allocated for these weights; the file stays open. */
     @Override public synchronized void close() {
@@ -96,20 +93,17 @@ public final class CheckpointWeights implements Weights, AutoCloseable {
         loaded.clear();
     }
 
-    private Tensor load(TensorInfo info, Stored stored, int[] dims) {
+    private Tensor load(TensorInfo info, boolean asFloats, int[] dims) {
         var bytes = checkpoint.data(info.name());
-        if (stored != Stored.AS_ASKED || dims.length == 1 && info.dtype() != DType.F32 && info.dtype() != DType.I32) {
-            return Tensor.of(DType.F32, floats(info, stored, bytes), dims);
-        }
+        if (asFloats && info.dtype() != DType.F32 && info.dtype() != DType.I32) return Tensor.of(DType.F32, floats(info, bytes), dims);
         var memory = backend.resident(bytes);
         if (!memory.equals(bytes)) owned.add(memory);
         return Tensor.of(info.dtype(), memory, dims);
     }
 
-    private MemorySegment floats(TensorInfo info, Stored stored, MemorySegment bytes) {
+    private MemorySegment floats(TensorInfo info, MemorySegment bytes) {
         var values = new float[Math.toIntExact(info.shape().elements())];
         Blocks.toFloats(info.dtype(), bytes, 0, values, values.length);
-        values = stored.asked(values, info.shape().last());
         var memory = backend.allocate(DType.F32.bytes(values.length));
         owned.add(memory);
         backend.upload(memory, MemorySegment.ofArray(values));
@@ -120,12 +114,10 @@ public final class CheckpointWeights implements Weights, AutoCloseable {
 
     /** Why a model cannot have this parameter. */
     private Optional<String> problem(String name, Shape expected) {
-        var fileName = fileNames.get(name);
-        if (fileName == null) return Optional.of("tensor %s %s is missing".formatted(Diagnosis.shown(name), expected));
-        var info = checkpoint.tensors().get(fileName);
-        if (info == null) return Optional.of(Contents.noKernel(fileName, checkpoint.unsupported().get(fileName)));
-        if (stored.apply(name) == Stored.TRANSPOSED) expected = new Shape(expected.last(), expected.dim(0));
-        if (!info.shape().equals(expected)) return Optional.of("tensor %s should be %s, found %s".formatted(Diagnosis.shown(fileName), expected, info.shape()));
+        if (!has(name)) return Optional.of("tensor %s %s is missing".formatted(Diagnosis.shown(name), expected));
+        var info = checkpoint.tensors().get(name);
+        if (info == null) return Optional.of(Contents.noKernel(checkpoint.origin(name), checkpoint.unsupported().get(name)));
+        if (!info.shape().equals(expected)) return Optional.of("tensor %s should be %s, found %s".formatted(Diagnosis.shown(checkpoint.origin(name)), expected, info.shape()));
         return Optional.empty();
     }
 
@@ -133,10 +125,13 @@ public final class CheckpointWeights implements Weights, AutoCloseable {
     private final class Survey implements Weights {
         private final Set<String> asked = new HashSet<>(), problems = new LinkedHashSet<>();
 
-        @Override public Tensor tensor(String name, int... dims) {
+        @Override public Tensor tensor(String name, int... dims) { return fits(name, dims) ? CheckpointWeights.this.tensor(name, dims) : placeholder(dims); }
+        @Override public Tensor floats(String name, int... dims) { return fits(name, dims) ? CheckpointWeights.this.floats(name, dims) : placeholder(dims); }
+
+        private boolean fits(String name, int[] dims) {
             asked.add(name);
             problem(name, new Shape(dims)).ifPresent(problems::add);
-            return problems.isEmpty() ? CheckpointWeights.this.tensor(name, dims) : placeholder(dims);
+            return loading && problems.isEmpty();
         }
 
         @Override public boolean has(String name) {
@@ -152,8 +147,8 @@ public final class CheckpointWeights implements Weights, AutoCloseable {
         }
 
         void report() {
-            var unused = fileNames.keySet().stream().filter(name -> !asked.contains(name)).map(fileNames::get)
-                .filter(fileName -> !isInteger(fileName)).sorted().map(Diagnosis::shown).toList();
+            var unused = Stream.concat(checkpoint.tensors().keySet().stream(), checkpoint.unsupported().keySet().stream())
+                .filter(name -> !asked.contains(name) && !isInteger(name)).map(checkpoint::origin).sorted().map(Diagnosis::shown).toList();
             if (problems.isEmpty() && unused.isEmpty()) return;
             var parts = new ArrayList<String>();
             if (!problems.isEmpty()) parts.add(listed(problems, "; "));
@@ -167,8 +162,8 @@ public final class CheckpointWeights implements Weights, AutoCloseable {
         }
     }
 
-    private boolean isInteger(String fileName) {
-        var info = checkpoint.tensors().get(fileName);
-        return info == null ? checkpoint.unsupported().get(fileName).matches("[IU]\\d+|BOOL") : info.dtype() == DType.I32;
+    private boolean isInteger(String name) {
+        var info = checkpoint.tensors().get(name);
+        return info == null ? checkpoint.unsupported().get(name).matches("[IU]\\d+|BOOL") : info.dtype() == DType.I32;
     }
 }

@@ -2,6 +2,7 @@ package inkstone.tensor.checkpoint;
 
 import inkstone.tensor.DType;
 import inkstone.tensor.ModelException;
+import inkstone.tensor.Shape;
 import java.lang.foreign.MemorySegment;
 import java.util.Collections;
 import java.util.EnumSet;
@@ -19,6 +20,12 @@ final class Contents {
     private final Map<String, TensorInfo> tensors = new LinkedHashMap<>();
     private final Map<String, MemorySegment> data = new LinkedHashMap<>();
     private final Map<String, String> unsupported = new LinkedHashMap<>();
+    private final Map<String, Raw> raw = new LinkedHashMap<>();
+
+    /** A tensor of a type that is no {@link DType} by itself, but may be part of one: eight-bit floats, packed integers. */
+    record Raw(String type, Shape shape, MemorySegment bytes) {
+        boolean isFloat8() { return type.equals("F8_E4M3"); }
+    }
 
     Contents(String source, Map<String, Object> metadata) {
         this.source = source;
@@ -48,6 +55,13 @@ final class Contents {
 
     private void requireNew(String name, String partSource) {
         if (has(name)) throw new ModelException("%s: tensor %s is in another part of the model as well".formatted(partSource, Diagnosis.shown(name)));
+    }
+
+    Map<String, Raw> raw() { return Collections.unmodifiableMap(raw); }
+
+    void addRaw(String name, Raw tensor) {
+        addUnsupported(name, tensor.type);
+        raw.put(name, tensor);
     }
 
     MemorySegment data(String name) {

@@ -139,6 +139,7 @@ final class SafetensorsReader {
         if (dtype != null && end - begin != dtype.bytes(elements)) {
             throw wrong(name, "is %s %s of %d bytes, but has %d".formatted(type, shape, dtype.bytes(elements), end - begin));
         }
+        if (isRaw(type) && end - begin != elements) throw wrong(name, "is %s %s of %d bytes, but has %d".formatted(type, shape, elements, end - begin));
         if (dtype != null && elements == 0) return new Entry(name, "an empty " + type, null, dims, begin, end);
         return new Entry(name, type, dtype, dims, begin, end);
     }
@@ -198,6 +199,9 @@ final class SafetensorsReader {
         };
     }
 
+    /** One byte an element, of which tensors of other formats may be made. */
+    private static boolean isRaw(String type) { return type.equals("U8") || type.equals("F8_E4M3"); }
+
     private static Contents place(List<Entry> entries, MemorySegment data, String source, Map<String, Object> metadata) {
         var contents = new Contents(source, metadata);
         entries.sort(Comparator.comparingLong(Entry::begin).thenComparingLong(Entry::end));
@@ -211,7 +215,8 @@ final class SafetensorsReader {
                 throw new ModelException("%s: tensor %s ends at %d of the data, which has %d bytes: the file is cut short or damaged; download it again"
                     .formatted(source, Diagnosis.shown(e.name), end, data.byteSize()));
             }
-            if (e.dtype == null) contents.addUnsupported(e.name, e.type);
+            if (e.dtype == null && isRaw(e.type) && e.end > e.begin) contents.addRaw(e.name, new Contents.Raw(e.type, new Shape(e.dims), data.asSlice(e.begin, e.end - e.begin).asReadOnly()));
+            else if (e.dtype == null) contents.addUnsupported(e.name, e.type);
             else contents.add(new TensorInfo(e.name, e.dtype, new Shape(e.dims)), data.asSlice(e.begin, e.end - e.begin));
         }
         if (end != data.byteSize()) throw new ModelException("%s: %d bytes follow the last tensor".formatted(source, data.byteSize() - end));

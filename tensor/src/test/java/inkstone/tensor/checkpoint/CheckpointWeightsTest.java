@@ -1,7 +1,6 @@
 package inkstone.tensor.checkpoint;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
@@ -21,7 +20,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Function;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -108,24 +106,20 @@ class CheckpointWeightsTest {
         }
     }
 
-    @Test void namesAreTranslated() {
-        Function<String, String> names = name -> name.replace("norm.", "output_norm.").replace("head.", "");
-        try (var file = file(FITS, 36); var weights = new CheckpointWeights(file, backend, names, _ -> Stored.AS_ASKED)) {
-            assertEquals(new Shape(2), weights.build(w -> { w.linear("out", 3, 2); return w.tensor("output_norm.weight", 2); }).shape());
-        }
-        try (var file = file(FITS, 36)) {
-            var message = assertThrows(ModelException.class, () -> new CheckpointWeights(file, backend, _ -> "same", _ -> Stored.AS_ASKED)).getMessage();
-            assertEquals("model.safetensors: tensors norm.weight and head.out.weight both become same", message);
+    @Test void matricesAreFloatsWhereThatIsAsked() {
+        var header = """
+            {"conv":{"dtype":"F16","shape":[1,2],"data_offsets":[0,4]}}""";
+        try (var file = file(header, 4); var weights = new CheckpointWeights(file, backend)) {
+            var conv = weights.build(w -> w.floats("conv", 1, 2));
+            assertEquals(DType.F32, conv.dtype());
+            assertEquals(2, conv.data().get(JAVA_FLOAT_UNALIGNED, 4));
         }
     }
 
-    @Test void whatTheFileKeepsOtherwiseIsAsAskedFor() {
-        assertArrayEquals(new float[] {1, 4, 2, 5, 3, 6}, Stored.TRANSPOSED.asked(new float[] {1, 2, 3, 4, 5, 6}, 3));
-        try (var file = file(FITS, 36); var weights = new CheckpointWeights(file, backend, name -> name, name -> name.startsWith("norm") ? Stored.LESS_ONE : Stored.TRANSPOSED)) {
-            var model = weights.build(w -> new Model(w.tensor("norm.weight", 2), w.at("head.").linear("out", 2, 3)));
-            assertEquals(2, model.norm.data().get(JAVA_FLOAT_UNALIGNED, 0));
-            assertEquals(new Shape(3, 2), ((Linear.Dense) model.out).weight().shape());
-            assertThrows(ModelException.class, () -> weights.tensor("head.out.weight", 2, 3));
+    @Test void unreadWeightsTellWhatIsMissingAndHaveNoMemory() {
+        try (var file = file(FITS, 36); var weights = CheckpointWeights.unread(file, backend)) {
+            assertThrows(IllegalStateException.class, () -> weights.build(Model::of).norm.data().get(JAVA_FLOAT_UNALIGNED, 0));
+            assertThrows(ModelException.class, () -> weights.build(w -> w.tensor("absent", 1)));
         }
     }
 

@@ -3,16 +3,19 @@ package inkstone.transformer.gemma2;
 import inkstone.tensor.Backend;
 import inkstone.tensor.ModelException;
 import inkstone.tensor.Rope;
+import inkstone.tensor.checkpoint.Arrangement;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.tensor.checkpoint.Metadata;
-import inkstone.tensor.checkpoint.Stored;
+import inkstone.transformer.Arrangements;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.Family;
+import inkstone.transformer.HuggingFaceModel;
 import inkstone.transformer.HuggingFaceNames;
 import inkstone.transformer.layers.Windows;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
@@ -20,6 +23,10 @@ import java.util.Set;
 public final class Gemma2Family implements Family {
     /* The 27B model, alone in having 46 layers, divides scores by the root of dim / heads; its files do not say so. */
     private static final int LAYERS_27B = 46;
+
+    private static final HuggingFaceNames NAMES = HuggingFaceNames.LLAMA.with(Map.of("post_attention_layernorm", "post_attention_norm",
+        "pre_feedforward_layernorm", "ffn_norm", "post_feedforward_layernorm", "post_ffw_norm"));
+    private static final List<String> NORMS = List.of("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm");
 
     @Override public String architecture() { return "gemma2"; }
 
@@ -39,27 +46,19 @@ public final class Gemma2Family implements Family {
     @Override public HuggingFaceModel fromHuggingFace(Metadata config) {
         DecoderConfig.requireActivation(config, "hidden_activation", "gelu_pytorch_tanh", "gelu");
         var c = DecoderConfig.fromHuggingFace(config, architecture());
-        return new HuggingFaceGemma2(DecoderConfig.named(config, () -> new Gemma2Config(c,
-            (float) (1 / Math.sqrt(config.floating("query_pre_attn_scalar", c.headDim()))), config.floating("attn_logit_softcapping", 50),
-            config.floating("final_logit_softcapping", 30), Windows.of(config, architecture(), c.layers(), config.integer("sliding_window", 4096), 2))));
+        int window = config.integer("sliding_window", 4096);
+        float queryScale = (float) (1 / Math.sqrt(config.floating("query_pre_attn_scalar", c.headDim())));
+        if (queryScale != queryScale(c)) throw new ModelException("%s: query_pre_attn_scalar is not the usual one, which is not supported".formatted(config.source()));
+        var keys = new LinkedHashMap<>(c.toGguf());
+        keys.putAll(Windows.toGguf(architecture(), Windows.ofHuggingFace(config, c.layers(), window, 2), window));
+        keys.put("gemma2.attn_logit_softcapping", config.floating("attn_logit_softcapping", 50));
+        keys.put("gemma2.final_logit_softcapping", config.floating("final_logit_softcapping", 30));
+        return HuggingFaceModel.of(NAMES::gguf, keys).arranged(to -> {
+            for (int layer = 0; layer < c.layers(); layer++) for (var norm : NORMS) lessOne(to, "blk.%d.%s.weight".formatted(layer, norm), c.dim());
+            lessOne(to, "output_norm.weight", c.dim());
+        });
     }
 
-    private record HuggingFaceGemma2(Gemma2Config config) implements HuggingFaceModel {
-        private static final HuggingFaceNames NAMES = HuggingFaceNames.LLAMA.with(Map.of("post_attention_layernorm", "post_attention_norm",
-            "pre_feedforward_layernorm", "ffn_norm", "post_feedforward_layernorm", "post_ffw_norm"));
-
-        @Override public String ggufName(String tensor) { return NAMES.gguf(tensor); }
-        @Override public Stored stored(String ggufName) { return ggufName.endsWith("_norm.weight") ? Stored.LESS_ONE : Stored.AS_ASKED; }
-        @Override public CausalModel of(CheckpointWeights weights, Backend backend) { return weights.build(w -> Gemma2.of(config, w, backend)); }
-
-        @Override public Map<String, Object> ggufMetadata() {
-            var c = config.decoder();
-            if (config.queryScale() != queryScale(c)) throw new ModelException("query_pre_attn_scalar is not the usual one, and a GGUF file cannot tell");
-            var keys = new LinkedHashMap<>(c.toGguf());
-            keys.put("gemma2.attention.sliding_window", config.windows()[0]);
-            keys.put("gemma2.attn_logit_softcapping", config.scoreCap());
-            keys.put("gemma2.final_logit_softcapping", config.logitCap());
-            return keys;
-        }
-    }
+    /** Norms multiply by 1 + weight; GGUF files hold the sum. */
+    private static void lessOne(Arrangements to, String norm, int width) { to.put(norm, Arrangement.of(norm, width).changed(Arrangement.Change.PLUS_ONE)); }
 }

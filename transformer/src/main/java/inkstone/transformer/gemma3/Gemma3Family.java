@@ -3,16 +3,19 @@ package inkstone.transformer.gemma3;
 import inkstone.tensor.Backend;
 import inkstone.tensor.ModelException;
 import inkstone.tensor.Rope;
+import inkstone.tensor.checkpoint.Arrangement;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.tensor.checkpoint.Metadata;
-import inkstone.tensor.checkpoint.Stored;
+import inkstone.transformer.Arrangements;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.Family;
+import inkstone.transformer.HuggingFaceModel;
 import inkstone.transformer.HuggingFaceNames;
 import inkstone.transformer.layers.Windows;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
@@ -20,6 +23,12 @@ import java.util.Set;
 public final class Gemma3Family implements Family {
     /* The 27B model, alone in having 62 layers, divides scores by the root of dim / heads; its files do not say so. */
     private static final int LAYERS_27B = 62;
+
+    private static final HuggingFaceNames NAMES = HuggingFaceNames.LLAMA.with(Map.of("post_attention_layernorm", "post_attention_norm",
+        "pre_feedforward_layernorm", "ffn_norm", "post_feedforward_layernorm", "post_ffw_norm", "self_attn.q_norm", "attn_q_norm", "self_attn.k_norm", "attn_k_norm"));
+    private static final List<String> NORMS = List.of("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm"), HEAD_NORMS = List.of("attn_q_norm", "attn_k_norm");
+    private static final Map<String, Object> DEFAULTS = Map.of("num_attention_heads", 8L, "num_key_value_heads", 4L, "head_dim", 256L, "vocab_size", 262_208L,
+        "max_position_embeddings", 131_072L, "rope_theta", 1e6, "sliding_window", 4096L);
 
     @Override public String architecture() { return "gemma3"; }
 
@@ -37,37 +46,27 @@ public final class Gemma3Family implements Family {
 
     @Override public HuggingFaceModel fromHuggingFace(Metadata config) {
         DecoderConfig.requireActivation(config, "hidden_activation", "gelu_pytorch_tanh", "gelu");
-        var c = DecoderConfig.fromHuggingFace(config, architecture());
-        int window = config.integer("sliding_window", 0);
-        int[] windows = config.has("layer_types") ? config.strings("layer_types").stream().mapToInt(type -> type.equals("sliding_attention") ? window : 0).toArray()
-            : Windows.of(config, architecture(), c.layers(), window, config.integer("sliding_window_pattern", 6));
-        if (windows.length != c.layers()) throw new ModelException("%s: layer_types speaks of %d layers, the model has %d".formatted(config.source(), windows.length, c.layers()));
-        return new HuggingFaceGemma3(c, (float) (1 / Math.sqrt(config.floating("query_pre_attn_scalar", c.headDim()))), windows, window,
-            config.floating("rope_local_base_freq", 10_000), config.floating("final_logit_softcapping", 0));
+        // the text model inside one that also sees says only what differs from the library's defaults
+        var values = new LinkedHashMap<>(DEFAULTS);
+        values.putAll(config.values());
+        var whole = new Metadata(config.source(), values);
+        var c = DecoderConfig.fromHuggingFace(whole, architecture());
+        int window = whole.integer("sliding_window");
+        float queryScale = (float) (1 / Math.sqrt(whole.floating("query_pre_attn_scalar", c.headDim())));
+        if (queryScale != queryScale(c)) throw new ModelException("%s: query_pre_attn_scalar is not the usual one, which is not supported".formatted(config.source()));
+        var keys = new LinkedHashMap<>(c.toGguf());
+        keys.putAll(Windows.toGguf(architecture(), Windows.ofHuggingFace(whole, c.layers(), window, 6), window));
+        keys.put("gemma3.rope.freq_base_swa", whole.floating("rope_local_base_freq", whole.floating("rope_parameters.sliding_attention.rope_theta", 10_000)));
+        if (whole.floating("final_logit_softcapping", 0) > 0) keys.put("gemma3.final_logit_softcapping", whole.floating("final_logit_softcapping"));
+        return HuggingFaceModel.of(NAMES::gguf, keys).arranged(to -> {
+            for (int layer = 0; layer < c.layers(); layer++) {
+                for (var norm : NORMS) lessOne(to, "blk.%d.%s.weight".formatted(layer, norm), c.dim());
+                for (var norm : HEAD_NORMS) lessOne(to, "blk.%d.%s.weight".formatted(layer, norm), c.headDim());
+            }
+            lessOne(to, "output_norm.weight", c.dim());
+        });
     }
 
-    private record HuggingFaceGemma3(DecoderConfig config, float queryScale, int[] windows, int window, float localBase, float logitCap) implements HuggingFaceModel {
-        private static final HuggingFaceNames NAMES = HuggingFaceNames.LLAMA.with(Map.of("post_attention_layernorm", "post_attention_norm",
-            "pre_feedforward_layernorm", "ffn_norm", "post_feedforward_layernorm", "post_ffw_norm",
-            "self_attn.q_norm", "attn_q_norm", "self_attn.k_norm", "attn_k_norm"));
-
-        @Override public String ggufName(String tensor) { return NAMES.gguf(tensor); }
-        @Override public Stored stored(String ggufName) { return ggufName.endsWith("_norm.weight") ? Stored.LESS_ONE : Stored.AS_ASKED; }
-
-        @Override public CausalModel of(CheckpointWeights weights, Backend backend) {
-            return weights.build(w -> Gemma3.of(config, queryScale, windows, localBase, logitCap, w, backend));
-        }
-
-        @Override public Map<String, Object> ggufMetadata() {
-            if (queryScale != Gemma3Family.queryScale(config)) throw new ModelException("query_pre_attn_scalar is not the usual one, and a GGUF file cannot tell");
-            var keys = new LinkedHashMap<>(config.toGguf());
-            keys.put("gemma3.attention.sliding_window", window);
-            int period = 1;
-            while (period <= windows.length && windows[period - 1] > 0) period++;
-            if (window > 0) keys.put("gemma3.attention.sliding_window_pattern", period);
-            keys.put("gemma3.rope.freq_base_swa", localBase);
-            if (logitCap > 0) keys.put("gemma3.final_logit_softcapping", logitCap);
-            return keys;
-        }
-    }
+    /** Norms multiply by 1 + weight; GGUF files hold the sum. */
+    private static void lessOne(Arrangements to, String norm, int width) { to.put(norm, Arrangement.of(norm, width).changed(Arrangement.Change.PLUS_ONE)); }
 }

@@ -65,9 +65,9 @@ public record GptOss(DecoderConfig config, Tensor tokenEmbd, List<Block> blocks,
         static ClampedExperts of(DecoderConfig c, Experts.Sizes sizes, Weights w) {
             int count = sizes.count(), hidden = sizes.hidden(), dim = c.dim();
             return new ClampedExperts(w.linear("ffn_gate_inp", dim, count),
-                w.tensor("ffn_gate_exps.weight", count, hidden, dim), w.tensor("ffn_gate_exps.bias", count, hidden),
-                w.tensor("ffn_up_exps.weight", count, hidden, dim), w.tensor("ffn_up_exps.bias", count, hidden),
-                w.tensor("ffn_down_exps.weight", count, dim, hidden), w.tensor("ffn_down_exps.bias", count, dim), sizes.routing());
+                w.tensor("ffn_gate_exps.weight", count, hidden, dim), w.floats("ffn_gate_exps.bias", count, hidden),
+                w.tensor("ffn_up_exps.weight", count, hidden, dim), w.floats("ffn_up_exps.bias", count, hidden),
+                w.tensor("ffn_down_exps.weight", count, dim, hidden), w.floats("ffn_down_exps.bias", count, dim), sizes.routing());
         }
 
         /** x [n, dim] -> [n, dim] */

@@ -2,15 +2,24 @@ package inkstone.transformer.granite;
 
 import inkstone.tensor.Backend;
 import inkstone.tensor.Rope;
+import inkstone.tensor.checkpoint.Arrangement;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
+import inkstone.tensor.checkpoint.Metadata;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.Family;
+import inkstone.transformer.HuggingFaceModel;
+import inkstone.transformer.HuggingFaceNames;
 import inkstone.transformer.layers.Experts;
+import java.util.Map;
+import java.util.Set;
 
 /** Granite 3: "granite" with one feed-forward in each block, "granitemoe" with experts. */
 public record GraniteFamily(String architecture) implements Family {
+    private static final HuggingFaceNames NAMES = HuggingFaceNames.LLAMA.with(Map.of("block_sparse_moe.router.layer", "ffn_gate_inp",
+        "block_sparse_moe.output_linear", "ffn_down_exps", "shared_mlp.output_linear", "ffn_down_shexp"));
+
     @Override public CausalModel fromGguf(Checkpoint file, CheckpointWeights weights, Backend backend) {
         var metadata = file.metadata();
         var c = DecoderConfig.fromGguf(file, architecture, Rope.Pairs.INTERLEAVED);
@@ -20,5 +29,33 @@ public record GraniteFamily(String architecture) implements Family {
             metadata.floating(prefix + "logit_scale"), metadata.integer(prefix + "expert_shared_feed_forward_length", 0)));
         var experts = Experts.Sizes.orNull(metadata, architecture);
         return weights.build(w -> Granite.of(config, experts, w, backend));
+    }
+
+    @Override public Set<String> huggingFaceArchitectures() {
+        return architecture.equals("granite") ? Set.of("GraniteForCausalLM") : Set.of("GraniteMoeForCausalLM", "GraniteMoeSharedForCausalLM");
+    }
+
+    @Override public HuggingFaceModel fromHuggingFace(Metadata config) {
+        DecoderConfig.requireActivation(config, "hidden_act", "silu");
+        var c = DecoderConfig.fromHuggingFace(config, architecture);
+        var prefix = architecture + ".";
+        var model = HuggingFaceModel.of(NAMES::gguf, c.toGguf()).halved(c).with(prefix + "embedding_scale", config.floating("embedding_multiplier", 1))
+            .with(prefix + "residual_scale", config.floating("residual_multiplier", 1)).with(prefix + "attention.scale", config.floating("attention_multiplier", 1))
+            .with(prefix + "logit_scale", config.floating("logits_scaling", 1));
+        int experts = config.integer("num_local_experts", 0), shared = config.integer("shared_intermediate_size", 0);
+        if (experts == 0) return model;
+        if (shared > 0) model = model.with(prefix + "expert_shared_feed_forward_length", shared);
+        return model.with(prefix + "expert_count", experts).with(prefix + "expert_used_count", config.integer("num_experts_per_tok")).arranged(to -> {
+            for (int layer = 0; layer < c.layers(); layer++) {
+                String from = "model.layers." + layer + ".", block = "blk." + layer + ".";
+                var both = Arrangement.of(from + "block_sparse_moe.input_linear.weight", experts, 2, c.hidden(), c.dim());
+                to.put(block + "ffn_gate_exps.weight", both.at(1, 0));
+                to.put(block + "ffn_up_exps.weight", both.at(1, 1));
+                if (shared == 0) continue;
+                var sharedBoth = Arrangement.of(from + "shared_mlp.input_linear.weight", 2, shared, c.dim());
+                to.put(block + "ffn_gate_shexp.weight", sharedBoth.at(0, 0));
+                to.put(block + "ffn_up_shexp.weight", sharedBoth.at(0, 1));
+            }
+        });
     }
 }

@@ -24,7 +24,7 @@ public sealed interface HeadNorm {
 
     /** {@code name}.weight [heads, headDim] where the source has it, as the larger models of some families do. */
     static HeadNorm layerOrNone(Weights w, String name, int heads, int headDim, float eps) {
-        return w.has(name + ".weight") ? new Layer(w.tensor(name + ".weight", heads, headDim), eps) : new None();
+        return w.has(name + ".weight") ? new Layer(w.floats(name + ".weight", heads, headDim), eps) : new None();
     }
 
     private static Tensor heads(Tensor x, int headDim) { return x.view(x.shape().dim(0) * (x.shape().last() / headDim), headDim); }

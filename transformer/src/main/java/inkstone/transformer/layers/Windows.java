@@ -2,6 +2,8 @@ package inkstone.transformer.layers;
 
 import inkstone.tensor.ModelException;
 import inkstone.tensor.checkpoint.Metadata;
+import java.util.LinkedHashMap;
+import java.util.Map;
 
 /** Models in which some layers see only the last tokens (Beltagy et al. 2020, arXiv:2004.05150). */
 public final class Windows {
@@ -24,5 +26,38 @@ public final class Windows {
             windows[layer] = local ? window : 0;
         }
         return windows;
+    }
+
+    /** The same from a config.json, which names the kind of each layer ({@code layer_types}), or gives another period ({@code sliding_window_pattern}). */
+    public static int[] ofHuggingFace(Metadata config, int layers, int window, int period) {
+        var windows = new int[layers];
+        var types = config.has("layer_types") ? config.strings("layer_types") : null;
+        if (types != null && types.size() != layers) {
+            throw new ModelException("%s: layer_types speaks of %d layers, the model has %d".formatted(config.source(), types.size(), layers));
+        }
+        int every = config.integer("sliding_window_pattern", period);
+        for (int layer = 0; layer < layers; layer++) {
+            boolean local = types == null ? every == 0 || layer % every < every - 1 : types.get(layer).equals("sliding_attention");
+            windows[layer] = local ? window : 0;
+        }
+        return windows;
+    }
+
+    /** The keys of a GGUF file; layers that follow no period are told one by one, which some readers of such files do not understand. */
+    public static Map<String, Object> toGguf(String architecture, int[] windows, int window) {
+        var keys = new LinkedHashMap<String, Object>();
+        if (window == 0) return keys;
+        keys.put(architecture + ".attention.sliding_window", window);
+        int first = 0;
+        while (first < windows.length && windows[first] > 0) first++;
+        int period = first + 1;
+        var local = new boolean[windows.length];
+        boolean periodic = true;
+        for (int layer = 0; layer < windows.length; layer++) {
+            local[layer] = windows[layer] > 0;
+            periodic &= local[layer] == layer % period < period - 1;
+        }
+        keys.put(architecture + ".attention.sliding_window_pattern", periodic ? period : local);
+        return keys;
     }
 }

@@ -2,25 +2,26 @@ package inkstone.transformer.llama;
 
 import inkstone.tensor.Backend;
 import inkstone.tensor.Rope;
-import inkstone.tensor.Weights;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.tensor.checkpoint.Metadata;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.Family;
+import inkstone.transformer.HuggingFaceModel;
 import inkstone.transformer.HuggingFaceNames;
 import inkstone.transformer.RopeScaling;
 import inkstone.transformer.layers.Experts;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.IntUnaryOperator;
 
 /** Llama 1-3, Mistral, Mixtral, TinyLlama, SmolLM and other models of their shape, from GGUF files and from Hugging Face's. */
 public final class LlamaFamily implements Family {
+    private static final HuggingFaceNames NAMES = HuggingFaceNames.LLAMA.with(Map.of("block_sparse_moe.gate", "ffn_gate_inp"));
+
     @Override public String architecture() { return "llama"; }
 
-    @Override public Set<String> huggingFaceArchitectures() { return Set.of("LlamaForCausalLM", "MistralForCausalLM"); }
+    @Override public Set<String> huggingFaceArchitectures() { return Set.of("LlamaForCausalLM", "MistralForCausalLM", "MixtralForCausalLM"); }
 
     @Override public CausalModel fromGguf(Checkpoint file, CheckpointWeights weights, Backend backend) {
         var metadata = file.metadata();
@@ -31,46 +32,23 @@ public final class LlamaFamily implements Family {
 
     @Override public HuggingFaceModel fromHuggingFace(Metadata config) {
         DecoderConfig.requireActivation(config, "hidden_act", "silu");
-        return new HuggingFaceLlama(DecoderConfig.fromHuggingFace(config, architecture()).withWindow(config.integer("sliding_window", 0)));
+        var c = DecoderConfig.fromHuggingFace(config, architecture()).withWindow(config.integer("sliding_window", 0));
+        var model = HuggingFaceModel.of(NAMES::gguf, c.toGguf()).halved(c).withVectors(frequencies(c));
+        int experts = config.integer("num_local_experts", 0);
+        if (experts == 0) return model;
+        return model.with("llama.expert_count", experts).with("llama.expert_used_count", config.integer("num_experts_per_tok", 2)).arranged(to -> {
+            for (int layer = 0; layer < c.layers(); layer++) {
+                to.experts(layer, experts, "model.layers.%d.block_sparse_moe.experts.".formatted(layer), ".w1.weight", ".w3.weight", ".w2.weight", c.hidden(), c.dim());
+            }
+        });
     }
 
-    private record HuggingFaceLlama(DecoderConfig config) implements HuggingFaceModel {
-        /** A frequency table that early releases stored in every layer; the configuration says the same. */
-        private static final String OLD_BUFFER = ".self_attn.rotary_emb.inv_freq";
-
-        @Override public String ggufName(String tensor) { return HuggingFaceNames.LLAMA.gguf(tensor); }
-
-        @Override public CausalModel of(CheckpointWeights weights, Backend backend) {
-            return weights.build(w -> {
-                passOverOldBuffers(w);
-                return Llama.of(config, null, w, backend);
-            });
-        }
-
-        private void passOverOldBuffers(Weights w) {
-            for (int layer = 0; layer < config.layers(); layer++) w.has("model.layers." + layer + OLD_BUFFER);
-        }
-
-        @Override public Map<String, Object> ggufMetadata() { return config.toGguf(); }
-
-        @Override public boolean unused(String ggufName) { return ggufName.endsWith(OLD_BUFFER); }
-
-        /** Hugging Face turns dimension i with i + rotaryDim / 2, GGUF 2i with 2i + 1: rows of queries and keys change places within their head. */
-        @Override public IntUnaryOperator sourceRow(String ggufName) {
-            if (!ggufName.matches("blk\\.\\d+\\.attn_[qk]\\.(weight|bias)")) return IntUnaryOperator.identity();
-            int headDim = config.headDim(), rotaryDim = config.rotaryDim();
-            return row -> {
-                int inHead = row % headDim;
-                return inHead >= rotaryDim ? row : row - inHead + inHead / 2 + inHead % 2 * (rotaryDim / 2);
-            };
-        }
-
-        @Override public Map<String, float[]> ggufVectors() {
-            if (!(config.scaling() instanceof RopeScaling.Llama3 scaling)) return Map.of();
-            float[] factors = RopeScaling.NONE.frequencies(config.ropeBase(), config.rotaryDim());
-            float[] scaled = scaling.frequencies(config.ropeBase(), config.rotaryDim());
-            for (int i = 0; i < factors.length; i++) factors[i] /= scaled[i];
-            return Map.of("rope_freqs.weight", factors);
-        }
+    /** The table that a GGUF file has of Llama 3.1's frequencies. */
+    private static Map<String, float[]> frequencies(DecoderConfig c) {
+        if (!(c.scaling() instanceof RopeScaling.Llama3 scaling)) return Map.of();
+        float[] factors = RopeScaling.NONE.frequencies(c.ropeBase(), c.rotaryDim());
+        float[] scaled = scaling.frequencies(c.ropeBase(), c.rotaryDim());
+        for (int i = 0; i < factors.length; i++) factors[i] /= scaled[i];
+        return Map.of("rope_freqs.weight", factors);
     }
 }

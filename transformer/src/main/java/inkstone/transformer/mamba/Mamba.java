@@ -39,8 +39,8 @@ public record Mamba(MambaConfig config, Tensor tokenEmbd, List<Block> blocks, Te
             int inner = c.inner(), rank = c.timeRank(), states = c.states();
             Linear in = w.linear("ssm_in", c.dim(), 2 * inner), x = w.linear("ssm_x", inner, rank + 2 * states);
             return new Block(c, layer, w.tensor("attn_norm.weight", c.dim()), in.rows(0, inner), in.rows(inner, 2 * inner),
-                w.tensor("ssm_conv1d.weight", inner, c.kernel()), w.tensor("ssm_conv1d.bias", inner), x.rows(0, rank), x.rows(rank, rank + states), x.rows(rank + states, rank + 2 * states),
-                w.linear("ssm_dt", rank, inner), w.tensor("ssm_a", inner, states), w.tensor("ssm_d", inner), w.linear("ssm_out", inner, c.dim()));
+                w.floats("ssm_conv1d.weight", inner, c.kernel()), w.tensor("ssm_conv1d.bias", inner), x.rows(0, rank), x.rows(rank, rank + states), x.rows(rank + states, rank + 2 * states),
+                w.linear("ssm_dt", rank, inner), w.floats("ssm_a", inner, states), w.tensor("ssm_d", inner), w.linear("ssm_out", inner, c.dim()));
         }
 
         /** x [n, dim] -> [n, dim] */

@@ -9,10 +9,10 @@ import inkstone.tensor.checkpoint.Metadata;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.Family;
+import inkstone.transformer.HuggingFaceModel;
 import inkstone.transformer.HuggingFaceNames;
 import inkstone.transformer.RopeScaling;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -22,6 +22,8 @@ import java.util.Set;
  * (LongRoPE, Ding et al. 2024, arXiv:2402.13753). Keys in a cache cannot change from one to the other, so the former is used and the context ends where it does.
  */
 public final class Phi3Family implements Family {
+    private static final HuggingFaceNames NAMES = HuggingFaceNames.LLAMA.with(Map.of("self_attn.qkv_proj", "attn_qkv", "mlp.gate_up_proj", "ffn_up"));
+
     @Override public String architecture() { return "phi3"; }
 
     @Override public CausalModel fromGguf(Checkpoint file, CheckpointWeights weights, Backend backend) {
@@ -42,16 +44,15 @@ public final class Phi3Family implements Family {
     @Override public HuggingFaceModel fromHuggingFace(Metadata config) {
         DecoderConfig.requireActivation(config, "hidden_act", "silu");
         int window = config.integer("sliding_window", 0);
-        if (!config.has("rope_scaling.short_factor")) return new HuggingFacePhi3(DecoderConfig.fromHuggingFace(config, architecture()).withWindow(window), Map.of(), Map.of());
+        if (!config.has("rope_scaling.short_factor")) return HuggingFaceModel.of(NAMES::gguf, DecoderConfig.fromHuggingFace(config, architecture()).withWindow(window).toGguf());
         var values = new HashMap<>(config.values());
         values.keySet().removeIf(key -> key.startsWith("rope_scaling."));
         var c = DecoderConfig.fromHuggingFace(new Metadata(config.source(), values), architecture()).withWindow(window);
         int original = config.integer("original_max_position_embeddings");
         float magnitude = (float) Math.sqrt(1 + Math.log(Math.max(1.0, c.contextLength() / (double) original)) / Math.log(original));
         float[] brief = factors(config, "rope_scaling.short_factor", c.rotaryDim() / 2), extended = factors(config, "rope_scaling.long_factor", c.rotaryDim() / 2);
-        return new HuggingFacePhi3(longrope(c, brief, magnitude, original),
-            Map.of("phi3.context_length", c.contextLength(), "phi3.rope.scaling.original_context_length", original, "phi3.rope.scaling.attn_factor", magnitude),
-            Map.of(Phi3.SHORT_FACTORS, brief, Phi3.LONG_FACTORS, extended));
+        return HuggingFaceModel.of(NAMES::gguf, c.toGguf()).with("phi3.rope.scaling.original_context_length", original).with("phi3.rope.scaling.attn_factor", magnitude)
+            .withVectors(Map.of(Phi3.SHORT_FACTORS, brief, Phi3.LONG_FACTORS, extended));
     }
 
     private static float[] factors(Metadata config, String key, int count) {
@@ -61,20 +62,5 @@ public final class Phi3Family implements Family {
         var factors = new float[count];
         for (int i = 0; i < count; i++) factors[i] = ((Number) list.get(i)).floatValue();
         return factors;
-    }
-
-    /** @param extraKeys and {@code tables}: what a GGUF file says of LongRoPE */
-    private record HuggingFacePhi3(DecoderConfig config, Map<String, Object> extraKeys, Map<String, float[]> tables) implements HuggingFaceModel {
-        private static final HuggingFaceNames NAMES = HuggingFaceNames.LLAMA.with(Map.of("self_attn.qkv_proj", "attn_qkv", "mlp.gate_up_proj", "ffn_up"));
-
-        @Override public String ggufName(String tensor) { return NAMES.gguf(tensor); }
-        @Override public CausalModel of(CheckpointWeights weights, Backend backend) { return weights.build(w -> Phi3.of(config, w, backend)); }
-        @Override public Map<String, float[]> ggufVectors() { return tables; }
-
-        @Override public Map<String, Object> ggufMetadata() {
-            var keys = new LinkedHashMap<>(config.toGguf());
-            keys.putAll(extraKeys);
-            return keys;
-        }
     }
 }

@@ -9,8 +9,8 @@ import inkstone.tensor.checkpoint.Metadata;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.Family;
+import inkstone.transformer.HuggingFaceModel;
 import inkstone.transformer.HuggingFaceNames;
-import java.util.Map;
 import java.util.Set;
 
 /** Qwen 2 and 2.5. */
@@ -27,12 +27,6 @@ public final class Qwen2Family implements Family {
     @Override public HuggingFaceModel fromHuggingFace(Metadata config) {
         DecoderConfig.requireActivation(config, "hidden_act", "silu");
         if (config.bool("use_sliding_window", false)) throw new ModelException("%s: use_sliding_window is not supported".formatted(config.source()));
-        return new HuggingFaceQwen2(DecoderConfig.fromHuggingFace(config, architecture()));
-    }
-
-    private record HuggingFaceQwen2(DecoderConfig config) implements HuggingFaceModel {
-        @Override public String ggufName(String tensor) { return HuggingFaceNames.LLAMA.gguf(tensor); }
-        @Override public CausalModel of(CheckpointWeights weights, Backend backend) { return weights.build(w -> Qwen2.of(config, w, backend)); }
-        @Override public Map<String, Object> ggufMetadata() { return config.toGguf(); }
+        return HuggingFaceModel.of(HuggingFaceNames.LLAMA::gguf, DecoderConfig.fromHuggingFace(config, architecture()).toGguf());
     }
 }

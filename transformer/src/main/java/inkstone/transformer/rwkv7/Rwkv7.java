@@ -53,7 +53,7 @@ public record Rwkv7(Rwkv7Config config, Tensor tokenEmbd, LayerNorm tokenEmbdNor
         private static final int STATE = 1;
 
         static ChannelMix of(Rwkv7Config c, int layer, Weights w) {
-            return new ChannelMix(c, layer, w.tensor("channel_mix_lerp_k.weight", 1, 1, c.dim()).view(c.dim()), w.linear("channel_mix_key", c.dim(), c.hidden()),
+            return new ChannelMix(c, layer, w.floats("channel_mix_lerp_k.weight", 1, 1, c.dim()).view(c.dim()), w.linear("channel_mix_key", c.dim(), c.hidden()),
                 w.linear("channel_mix_value", c.hidden(), c.dim()));
         }
 

@@ -18,14 +18,12 @@ record TimeMix(Rwkv7Config config, int layer, Tensor lerp, Linear receptance, Li
                Tensor removal, Tensor replacement, Tensor weight, Tensor norm, Tensor normBias, Linear output) {
     private static final int SHIFT = 0, HEADS = 2;
     private static final int RECEPTANCE = 0, DECAY = 1, KEY = 2, VALUE = 3, RATE = 4, GATE = 5, BLENDS = 6;
-    /* 64 times the 1e-5 of the other norms, whatever those are in the file. */
-    private static final float HEAD_EPS = 64e-5f;
 
     static TimeMix of(Rwkv7Config c, int layer, Weights w) {
         int dim = c.dim();
         // files have the first layer's share as well, in a rank of another map; nothing reads it
         if (layer == 0) for (int part = 0; part <= 2; part++) w.has("time_mix_v" + part + ".weight");
-        return new TimeMix(c, layer, w.tensor("time_mix_lerp_fused.weight", BLENDS, 1, 1, dim).view(BLENDS, dim),
+        return new TimeMix(c, layer, w.floats("time_mix_lerp_fused.weight", BLENDS, 1, 1, dim).view(BLENDS, dim),
             w.linear("time_mix_receptance", dim, dim), w.linear("time_mix_key", dim, dim), w.linear("time_mix_value", dim, dim),
             LowRank.of(w, "time_mix_w", dim, c.decayRank()), LowRank.of(w, "time_mix_a", dim, c.rateRank()),
             layer == 0 ? null : LowRank.of(w, "time_mix_v", dim, c.valueRank()), LowRank.of(w, "time_mix_g", dim, c.gateRank()),
@@ -42,7 +40,7 @@ record TimeMix(Rwkv7Config config, int layer, Tensor lerp, Linear receptance, Li
         if (firstShare != null) v = v.lerp(firstValue, firstShare.forward(blend(x, before, VALUE)).map(Elementwise.SIGMOID));
         var wkv = receptance.forward(blend(x, before, RECEPTANCE)).wkv7(decay.forward(blend(x, before, DECAY), Elementwise.TANH), key.forward(blend(x, before, KEY)), v,
             rate.forward(blend(x, before, RATE)).map(Elementwise.SIGMOID), removal, replacement, weight, headDim, context.recurrence(layer, HEADS, dim * headDim));
-        var normed = wkv.y().view(n * (dim / headDim), headDim).layerNorm(norm, normBias, HEAD_EPS).view(n, dim);
+        var normed = wkv.y().view(n * (dim / headDim), headDim).layerNorm(norm, normBias, config.headEps()).view(n, dim);
         var gated = normed.add(wkv.bonus()).mul(gate.forward(blend(x, before, GATE), Elementwise.SIGMOID));
         return new Rwkv7.Out(output.forward(gated), v);
     }

@@ -19,7 +19,7 @@ import java.util.List;
  * arXiv:2501.18795). Parameters have the names of GGUF files.
  */
 public record SmolLm3(DecoderConfig config, Tensor tokenEmbd, List<Block> blocks, Tensor outputNorm, Linear output) implements CausalModel {
-    private static final int UNTURNED_EVERY = 4;
+    static final int UNTURNED_EVERY = 4;
 
     public static SmolLm3 of(DecoderConfig c, Weights w, Backend backend) {
         var tokenEmbd = w.tensor("token_embd.weight", c.vocabularySize(), c.dim());

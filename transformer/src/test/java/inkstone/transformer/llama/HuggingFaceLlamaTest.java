@@ -27,13 +27,13 @@ class HuggingFaceLlamaTest {
 
     @Test void tensorsGoByTheirGgufNames() {
         var model = new LlamaFamily().fromHuggingFace(new Metadata("config.json", CONFIG));
-        assertEquals("blk.31.attn_q.weight", model.ggufName("model.layers.31.self_attn.q_proj.weight"));
-        assertEquals("blk.0.attn_k.bias", model.ggufName("model.layers.0.self_attn.k_proj.bias"));
-        assertEquals("blk.0.ffn_norm.weight", model.ggufName("model.layers.0.post_attention_layernorm.weight"));
-        assertEquals("output.weight", model.ggufName("lm_head.weight"));
-        assertEquals("model.layers.0.self_attn.rotary_emb.inv_freq", model.ggufName("model.layers.0.self_attn.rotary_emb.inv_freq"));
-        assertTrue(model.unused("model.layers.0.self_attn.rotary_emb.inv_freq"));
-        assertEquals("something.else", model.ggufName("something.else"));
+        assertEquals("blk.31.attn_q.weight", model.names().apply("model.layers.31.self_attn.q_proj.weight"));
+        assertEquals("blk.0.attn_k.bias", model.names().apply("model.layers.0.self_attn.k_proj.bias"));
+        assertEquals("blk.0.ffn_norm.weight", model.names().apply("model.layers.0.post_attention_layernorm.weight"));
+        assertEquals("output.weight", model.names().apply("lm_head.weight"));
+        assertEquals("model.layers.0.self_attn.rotary_emb.inv_freq", model.names().apply("model.layers.0.self_attn.rotary_emb.inv_freq"));
+        assertTrue(model.unused().test("model.layers.0.self_attn.rotary_emb.inv_freq"));
+        assertEquals("something.else", model.names().apply("something.else"));
     }
 
     @Test void rowsOfQueriesAndKeysAreDealtInPairs() {

@@ -1,0 +1,18 @@
+package inkstone.transformer;
+
+import inkstone.tensor.checkpoint.Metadata;
+import java.util.Set;
+
+/** What every family knows of its models as Hugging Face stores them. Stateless. */
+public interface HuggingFaceFamily {
+    /** {@code general.architecture} of its GGUF files. */
+    String architecture();
+
+    /** {@code architectures} of the Hugging Face models it reads; none where it reads GGUF files alone. */
+    default Set<String> huggingFaceArchitectures() { return Set.of(); }
+
+    /** What a Hugging Face config.json says of a model, with the keys of 1_Pooling/config.json under {@code 1_Pooling.} where there is one. */
+    default HuggingFaceModel fromHuggingFace(Metadata config) {
+        throw new UnsupportedOperationException("%s: %s models are read from GGUF files only".formatted(config.source(), architecture()));
+    }
+}
