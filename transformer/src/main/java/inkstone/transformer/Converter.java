@@ -156,7 +156,11 @@ public final class Converter implements AutoCloseable {
             padded(Tokenizers.toGguf(directory), folder.file().tensors().get("token_embd.weight").shape().dim(0)).forEach(this::put);
             var template = Models.chatTemplate(directory);
             if (template != null) writer.string("tokenizer.chat_template", template);
-            for (var info : folder.file().tensors().values()) if (info.dtype() != DType.I32) addFolder(info, folder.file(), model.sourceRow(info.name()));
+            for (var info : folder.file().tensors().values()) {
+                if (info.dtype() == DType.I32) continue;
+                if (folder.file().isMapped(info.name())) add(info.name(), info, folder.file(), model.sourceRow(info.name()));
+                else addMade(info, folder.file(), model.sourceRow(info.name()));
+            }
             return write();
         }
     }
@@ -276,8 +280,8 @@ public final class Converter implements AutoCloseable {
         add(info, out -> write(rows, Math.toIntExact(source.shape().elements() / length), out));
     }
 
-    /** A tensor of a folder, of which never more than some rows are in memory. What is quantized there stays as it is. */
-    private void addFolder(TensorInfo source, Arranged file, IntUnaryOperator sourceRow) {
+    /** A tensor that must be made of a folder's, never more than some rows of it at once. What is quantized there stays as it is. */
+    private void addMade(TensorInfo source, Arranged file, IntUnaryOperator sourceRow) {
         var info = new TensorInfo(source.name(), source.dtype().isQuantized() ? source.dtype() : format(source.name(), source), source.shape());
         bytesRead += source.dtype().bytes(source.shape().elements());
         int length = source.shape().rank() == 1 ? 1 : source.shape().last(), blocks = length / source.dtype().blockSize;

@@ -139,9 +139,7 @@ public record DecoderConfig(String architecture, int vocabularySize, int dim, in
             int headDim = config.integer("head_dim", dim / heads);
             return new DecoderConfig(architecture, config.integer("vocab_size"), dim, config.integer("intermediate_size"), config.integer("num_hidden_layers"), heads,
                 config.integer("num_key_value_heads", heads), headDim, config.floating("rms_norm_eps", 1e-6f), config.integer("max_position_embeddings"), 0,
-                config.floating("rope_theta", config.floating("rope_parameters.rope_theta", config.floating("rope_parameters.full_attention.rope_theta", 10_000))),
-                (int) (headDim * config.floating("partial_rotary_factor", config.floating("rope_parameters.partial_rotary_factor", 1)) + 1e-3),
-                RopeScaling.fromHuggingFace(config), Rope.Pairs.HALVES);
+                config.floating("rope_theta", 10_000), (int) (headDim * config.floating("partial_rotary_factor", 1) + 1e-3), RopeScaling.fromHuggingFace(config), Rope.Pairs.HALVES);
         });
     }
 
@@ -196,6 +194,8 @@ public record DecoderConfig(String architecture, int vocabularySize, int dim, in
             return read.get();
         } catch (ModelException e) {
             throw e.getMessage().startsWith(file.source()) ? e : new ModelException(file.source() + ": " + e.getMessage(), e);
+        } catch (ArithmeticException e) {
+            throw new ModelException(file.source() + ": a size is larger than any model's", e);
         }
     }
 }

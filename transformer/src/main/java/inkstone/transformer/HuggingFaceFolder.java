@@ -30,7 +30,7 @@ record HuggingFaceFolder<F extends HuggingFaceFamily>(Path directory, Metadata c
         var config = config(directory);
         var family = family(config, families);
         requireReadable(config);
-        var model = family.fromHuggingFace(config);
+        var model = described(config, family);
         var safetensors = Safetensors.open(directory);
         try {
             var folder = new HuggingFaceFolder<>(directory, config, family, model, Arranged.of(safetensors, view(config, family, model)));
@@ -50,7 +50,24 @@ record HuggingFaceFolder<F extends HuggingFaceFamily>(Path directory, Metadata c
         if (hasOtherSenses(config)) config.values().forEach((key, value) -> { if (key.startsWith("text_config.")) values.put(key.substring("text_config.".length()), value); });
         var pooling = directory.resolve(POOLING).resolve("config.json");
         if (Files.exists(pooling)) HuggingFaceJson.read(pooling).values().forEach((key, value) -> values.put(POOLING + "." + key, value));
+        if (Files.exists(directory.resolve("2_Dense"))) throw new ModelException("%s: models with a layer behind the pooling (2_Dense) are not supported".formatted(directory));
+        rotation(values);
         return new Metadata(config.source(), values);
+    }
+
+    /** What transformers 5 writes as rope_parameters, under the names of before; of models with two kinds of layers, that of those that see all. */
+    private static void rotation(Map<String, Object> values) {
+        for (var prefix : List.of("rope_parameters.", "rope_parameters.full_attention.")) {
+            for (var key : List.copyOf(values.keySet())) {
+                if (!key.startsWith(prefix) || key.indexOf('.', prefix.length()) >= 0) continue;
+                var name = key.substring(prefix.length());
+                boolean alone = name.equals("rope_theta") || name.equals("partial_rotary_factor") || name.equals("original_max_position_embeddings");
+                if (alone) values.putIfAbsent(name, values.get(key));
+                values.putIfAbsent("rope_scaling." + name, values.get(key));
+            }
+        }
+        if (values.containsKey("rope_parameters.sliding_attention.rope_theta")) values.putIfAbsent("rope_local_base_freq", values.get("rope_parameters.sliding_attention.rope_theta"));
+        values.keySet().removeIf(key -> key.startsWith("rope_parameters."));
     }
 
     private static boolean hasOtherSenses(Metadata config) {
@@ -63,6 +80,14 @@ record HuggingFaceFolder<F extends HuggingFaceFamily>(Path directory, Metadata c
         return families.stream().filter(family -> architectures.stream().anyMatch(family.huggingFaceArchitectures()::contains)).findFirst()
             .orElseThrow(() -> Models.unknown("models", config.source(), String.join(", ", architectures),
                 families.stream().flatMap(family -> family.huggingFaceArchitectures().stream()).sorted().toList()));
+    }
+
+    private static HuggingFaceModel described(Metadata config, HuggingFaceFamily family) {
+        try {
+            return family.fromHuggingFace(config);
+        } catch (ArithmeticException | IllegalArgumentException e) {
+            throw new ModelException("%s: sizes do not fit together: %s".formatted(config.source(), e.getMessage()), e);
+        }
     }
 
     /** Throws where the weights are in a quantized format that is not read. */

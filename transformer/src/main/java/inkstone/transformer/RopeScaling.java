@@ -151,10 +151,9 @@ public sealed interface RopeScaling {
         };
     }
 
-    /** From {@code rope_scaling} (or {@code rope_parameters}, as newer files call it) of a Hugging Face config.json. */
+    /** From {@code rope_scaling} of a Hugging Face config.json. */
     static RopeScaling fromHuggingFace(Metadata config) {
-        String prefix = config.has("rope_parameters.rope_type") ? "rope_parameters."
-            : config.has("rope_parameters.full_attention.rope_type") ? "rope_parameters.full_attention." : "rope_scaling.";
+        String prefix = "rope_scaling.";
         String type = config.string(prefix + "rope_type", config.string(prefix + "type", "default"));
         return switch (type) {
             // dynamic scaling begins beyond max_position_embeddings, where the context ends here

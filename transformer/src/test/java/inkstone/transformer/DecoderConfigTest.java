@@ -57,10 +57,6 @@ class DecoderConfigTest {
         assertThrows(ModelException.class, () -> gguf("general.name", "x").withWindow(-1));
     }
 
-    @Test void newerFilesKeepTheBaseAmongTheRopeParameters() {
-        assertEquals(500_000, huggingFace("rope_parameters.rope_theta", 500_000.0).ropeBase());
-    }
-
     @Test void badNumbersAreRefusedWithTheFileAndTheReason() {
         refused("head count", "llama.attention.head_count", 0L);
         refused("7 key-value heads", "llama.attention.head_count_kv", 7L);

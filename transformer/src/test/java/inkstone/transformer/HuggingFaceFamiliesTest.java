@@ -30,7 +30,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Every family as Hugging Face would store it ({@link HuggingFaceLayouts}): the folder, and the file that {@link Converter} makes of it, compute what llama.cpp does.
- * The files that {@link Converter} makes stay in the folder of -Dinkstone.keep, for other engines to read.
+ * Folders, and the files that {@link Converter} makes of them, stay in the folder of -Dinkstone.keep, for other engines to read.
  */
 class HuggingFaceFamiliesTest {
     /** Of the golden logits; see their SOURCE.txt. */
@@ -42,6 +42,8 @@ class HuggingFaceFamiliesTest {
 
     private static Path golden(String name) { return folder("golden-logits").resolve(name).resolve("model.gguf"); }
 
+    private Path home() { return System.getProperty("inkstone.keep") == null ? temporary : Path.of(System.getProperty("inkstone.keep")); }
+
     private Path random(String name) throws IOException {
         var file = temporary.resolve(name + "-original.gguf");
         RandomModelsTest.model(name).write(golden("qwen2"), file);
@@ -49,8 +51,7 @@ class HuggingFaceFamiliesTest {
     }
 
     private Path converted(String name, Path directory, DType type) throws IOException {
-        var kept = System.getProperty("inkstone.keep");
-        var file = (kept == null ? temporary : Path.of(kept)).resolve(name + ".gguf");
+        var file = home().resolve(name + ".gguf");
         Converter.convert(directory, file, type, 2, (tensor, written, all) -> { });
         return file;
     }
@@ -71,7 +72,7 @@ class HuggingFaceFamiliesTest {
         float[] expected = floats(golden(name).resolveSibling("logits.f32"));
         var writer = new HuggingFaceWriter(golden(name));
         var config = HuggingFaceLayouts.of(name, writer);
-        var directory = writer.write(temporary.resolve(name), config, 1);
+        var directory = writer.write(home().resolve(name.replace("phi3", "phi-three") + "-folder"), config, 1);
         double read = largestDifference(expected, logits(directory, tokens)), through = largestDifference(expected, logits(converted(name, directory, DType.F32), tokens));
         if (Boolean.getBoolean("inkstone.figures")) System.out.printf("%-16s folder %.1e, converted %.1e%n", name, read, through);
         assertTrue(read < TOLERANCE && through < TOLERANCE, "%s: off by %s read, %s converted".formatted(name, read, through));
@@ -84,7 +85,7 @@ class HuggingFaceFamiliesTest {
         var original = random(name);
         var writer = new HuggingFaceWriter(original);
         var config = HuggingFaceLayouts.of(name, writer);
-        var directory = writer.write(temporary.resolve(name), config, 2);
+        var directory = writer.write(home().resolve(name.replace("phi3", "phi-three") + "-folder"), config, 2);
         float[] expected = logits(original, RandomModelsTest.TOKENS);
         double read = largestDifference(expected, logits(directory, RandomModelsTest.TOKENS));
         double through = largestDifference(expected, logits(converted(name, directory, DType.F32), RandomModelsTest.TOKENS));
@@ -96,7 +97,7 @@ class HuggingFaceFamiliesTest {
     @Test void longRopeFollowsFromTheContextLengths() throws IOException {
         var original = random("phi3-longrope");
         var writer = new HuggingFaceWriter(original);
-        var directory = writer.write(temporary.resolve("phi3"), HuggingFaceLayouts.of("phi3-longrope", writer), 1);
+        var directory = writer.write(home().resolve("longrope-folder"), HuggingFaceLayouts.of("phi3-longrope", writer), 1);
         float[] read = logits(directory, RandomModelsTest.TOKENS);
         assertEquals(0, largestDifference(read, logits(converted("phi3-longrope", directory, DType.F32), RandomModelsTest.TOKENS)), ROUNDING);
         assertTrue(TestData.normalisedError(logits(original, RandomModelsTest.TOKENS), read) < 0.05, "1.19 or " + Math.sqrt(1 + Math.log(8) / Math.log(512)));
@@ -115,7 +116,7 @@ class HuggingFaceFamiliesTest {
         }
         int[] tokens = ints(golden("rwkv7").resolveSibling("tokens.txt"));
         var writer = new HuggingFaceWriter(original);
-        var directory = writer.write(temporary.resolve("rwkv7"), HuggingFaceLayouts.of("rwkv7", writer), 1);
+        var directory = writer.write(home().resolve("rwkv7-folder"), HuggingFaceLayouts.of("rwkv7", writer), 1);
         float[] expected = logits(original, tokens);
         assertEquals(0, largestDifference(expected, logits(directory, tokens)), ROUNDING);
         assertEquals(0, largestDifference(expected, logits(converted("rwkv7", directory, DType.F32), tokens)), ROUNDING);
@@ -128,7 +129,7 @@ class HuggingFaceFamiliesTest {
 
     @Test void aFolderOfBertEmbedsAsTheFileDoes() throws IOException {
         var writer = new HuggingFaceWriter(golden("bert"));
-        var directory = writer.write(temporary.resolve("bert"), HuggingFaceLayouts.of("bert", writer), 1);
+        var directory = writer.write(home().resolve("bert-folder"), HuggingFaceLayouts.of("bert", writer), 1);
         int[] tokens = ints(golden("bert").resolveSibling("tokens.txt"));
         float[] expected = floats(golden("bert").resolveSibling("logits.f32"));
         assertEquals(0, largestDifference(expected, embedding(directory, tokens)), TOLERANCE);
@@ -157,7 +158,7 @@ class HuggingFaceFamiliesTest {
         writer.type = name.equals("mamba") ? "F16" : "BF16";
         var config = HuggingFaceLayouts.of(name, writer);
         if (name.equals("rwkv7")) config = config.replaceFirst("\"norm_eps\": [^,]*", "\"norm_eps\": 1e-5");
-        var directory = writer.write(temporary.resolve(name), config, 3);
+        var directory = writer.write(home().resolve(name + "-halves"), config, 3);
         float[] expected = logits(original, RandomModelsTest.TOKENS);
         double error = TestData.normalisedError(expected, logits(directory, RandomModelsTest.TOKENS));
         assertTrue(error > 0 && error < 2e-2, name + ": " + error);
@@ -172,7 +173,7 @@ class HuggingFaceFamiliesTest {
         var config = HuggingFaceLayouts.of("deepseek3", writer);
         float[] expected = logits(rounded, RandomModelsTest.TOKENS);
         writer.eightBits(name -> name.matches(".*(_proj|_proj_with_mqa)\\.weight"), TILE);
-        var directory = writer.write(temporary.resolve("fp8"), config.substring(0, config.length() - 1)
+        var directory = writer.write(home().resolve("fp8-folder"), config.substring(0, config.length() - 1)
             + ", \"quantization_config\": {\"quant_method\": \"fp8\", \"weight_block_size\": [%d, %d], \"fmt\": \"e4m3\"}}".formatted(TILE, TILE), 1);
         assertEquals(0, largestDifference(expected, logits(directory, RandomModelsTest.TOKENS)), ROUNDING);
         assertEquals(0, largestDifference(expected, logits(converted("deepseek3-fp8", directory, DType.BF16), RandomModelsTest.TOKENS)), ROUNDING);
@@ -219,6 +220,53 @@ class HuggingFaceFamiliesTest {
         float[] read = logits(directory, tokens);
         assertTrue(largestDifference(floats(golden("gptoss").resolveSibling("logits.f32")), read) > 1e-3);
         assertArrayEquals(read, logits(converted("gptoss-truncate", directory, DType.F32), tokens));
+    }
+
+    /** transformers 5 tells the rotation in one place, and experts in memory as one tensor. */
+    @Test void newerFoldersAreReadAsOlderOnes() throws IOException {
+        var original = random("olmo3");
+        var writer = new HuggingFaceWriter(original);
+        var config = HuggingFaceLayouts.of("olmo3", writer);
+        var directory = writer.write(temporary.resolve("olmo3"), config, 1);
+        float[] expected = logits(directory, RandomModelsTest.TOKENS);
+        var newer = config.replace("\"rope_scaling\": {\"rope_type\"", "\"rope_parameters\": {\"rope_theta\": 5000.0, \"rope_type\"").replace("\"rope_theta\": 5000.0, \"hidden_act\"", "\"hidden_act\"");
+        assertFalse(newer.contains("rope_scaling"));
+        Files.writeString(directory.resolve("config.json"), newer);
+        assertArrayEquals(expected, logits(directory, RandomModelsTest.TOKENS));
+
+        var moe = new HuggingFaceWriter(random("qwen3moe"));
+        NdArray gate = moe.take("blk.1.ffn_gate_exps.weight"), up = moe.take("blk.1.ffn_up_exps.weight");
+        int count = gate.dims()[0], hidden = gate.dims()[1], dim = gate.dims()[2];
+        moe.put("model.layers.1.mlp.experts.gate_up_proj", NdArray.concat(gate.reshape(1, count, hidden, dim), up.reshape(1, count, hidden, dim)).permute(1, 0, 2, 3).reshape(count, 2 * hidden, dim));
+        moe.put("model.layers.1.mlp.experts.down_proj", moe.take("blk.1.ffn_down_exps.weight"));
+        var fused = moe.write(temporary.resolve("fused"), HuggingFaceLayouts.of("qwen3moe", moe), 1);
+        assertArrayEquals(logits(temporary.resolve("qwen3moe-original.gguf"), RandomModelsTest.TOKENS), logits(fused, RandomModelsTest.TOKENS));
+    }
+
+    /** Any number of config.json replaced by another: the folder opens, or says in one message why not. */
+    @ParameterizedTest
+    @ValueSource(strings = {"gptneox-parallel", "falcon-40b", "granitemoe", "deepseek3", "mamba", "rwkv7", "gptoss", "gemma3", "stablelm-12b", "gpt2"})
+    void damagedConfigurationsNeverDoAnythingElse(String name) throws IOException {
+        var writer = new HuggingFaceWriter(name.matches("mamba|rwkv7|gptoss|gpt2") ? golden(name) : random(name));
+        var config = HuggingFaceLayouts.of(name, writer);
+        var directory = writer.write(temporary.resolve("damaged"), config, 1);
+        var numbers = java.util.regex.Pattern.compile("(?<=: )-?[0-9][0-9.E-]*").matcher(config).results().toList();
+        int refused = 0;
+        try (var backend = new ReferenceBackend()) {
+            for (var number : numbers) {
+                for (var other : new String[] {"0", "-1", "3", "1073741824", "2147483648", "0.5", "\"x\"", "null", "[]"}) {
+                    Files.writeString(directory.resolve("config.json"), config.substring(0, number.start()) + other + config.substring(number.end()));
+                    try {
+                        Models.open(directory, backend).close();
+                    } catch (ModelException e) {
+                        refused++;
+                    } catch (RuntimeException e) {
+                        throw new AssertionError(name + ": " + other + " for " + config.substring(Math.max(0, number.start() - 40), number.end()), e);
+                    }
+                }
+            }
+        }
+        assertTrue(refused > 3 * numbers.size(), refused + " refused");
     }
 
     @Test void whatCannotBeReadSaysWhatToDo() throws IOException {

@@ -89,6 +89,7 @@ final class HuggingFaceLayouts {
         return numbers(w, architecture) + ", " + more;
     }
 
+    /** One by one; a layer from which they were taken before has none. */
     private static void experts(HuggingFaceWriter w, String gguf, String name) {
         for (int i = 0; i < w.layers(); i++) {
             var tensor = "blk." + i + "." + gguf + ".weight";

@@ -70,7 +70,7 @@ class RopeScalingTest {
 
     /** gpt-oss: pairs 8.09 and 17.40 of 32 are the ends, computed from the formula by hand. */
     @Test void theEndsOfTheRampOfYarnMayLieBetweenPairs() {
-        var scaling = RopeScaling.fromHuggingFace(metadata("rope_scaling.rope_type", "yarn", "rope_scaling.factor", 32.0, "rope_scaling.original_max_position_embeddings", 4096L,
+        var scaling = RopeScaling.fromHuggingFace(metadata("max_position_embeddings", 131_072L, "rope_scaling.rope_type", "yarn", "rope_scaling.factor", 32.0, "rope_scaling.original_max_position_embeddings", 4096L,
             "rope_scaling.truncate", false, "rope_scaling.beta_fast", 32.0, "rope_scaling.beta_slow", 1.0));
         float[] plain = RopeScaling.NONE.frequencies(150_000, 64), scaled = scaling.frequencies(150_000, 64);
         double first = 64 * Math.log(4096 / (32 * 2 * Math.PI)) / (2 * Math.log(150_000)), last = 64 * Math.log(4096 / (2 * Math.PI)) / (2 * Math.log(150_000));

@@ -60,7 +60,7 @@ final class HuggingFaceDeepseek2 {
         keys.put("attention.kv_lora_rank", latent);
         if (config.integer("q_lora_rank", 0) > 0) keys.put("attention.q_lora_rank", config.integer("q_lora_rank"));
         keys.put("rope.dimension_count", turning);
-        keys.put("rope.freq_base", config.floating("rope_theta", config.floating("rope_parameters.rope_theta", 10_000)));
+        keys.put("rope.freq_base", config.floating("rope_theta", 10_000));
         keys.put("leading_dense_block_count", config.integer("first_k_dense_replace", 0));
         routing(keys);
         var all = new LinkedHashMap<String, Object>();
@@ -94,9 +94,8 @@ final class HuggingFaceDeepseek2 {
         var scaling = RopeScaling.fromHuggingFace(config);
         var keys = new LinkedHashMap<>(scaling.toGguf("deepseek2"));
         if (!(scaling instanceof RopeScaling.Yarn)) return keys;
-        var prefix = config.has("rope_parameters.rope_type") ? "rope_parameters." : "rope_scaling.";
-        float all = config.floating(prefix + "mscale_all_dim", 0);
-        if (all == 0 || config.floating(prefix + "mscale", 1) != all || config.has(prefix + "attention_factor")) {
+        float all = config.floating("rope_scaling.mscale_all_dim", 0);
+        if (all == 0 || config.floating("rope_scaling.mscale", 1) != all || config.has("rope_scaling.attention_factor")) {
             throw wrong("yarn with mscale unlike mscale_all_dim, or with an attention_factor, is not supported");
         }
         keys.remove("deepseek2.rope.scaling.yarn_attn_factor");

@@ -56,7 +56,7 @@ public final class Gemma3Family implements Family {
         if (queryScale != queryScale(c)) throw new ModelException("%s: query_pre_attn_scalar is not the usual one, which is not supported".formatted(config.source()));
         var keys = new LinkedHashMap<>(c.toGguf());
         keys.putAll(Windows.toGguf(architecture(), Windows.ofHuggingFace(whole, c.layers(), window, 6), window));
-        keys.put("gemma3.rope.freq_base_swa", whole.floating("rope_local_base_freq", whole.floating("rope_parameters.sliding_attention.rope_theta", 10_000)));
+        keys.put("gemma3.rope.freq_base_swa", whole.floating("rope_local_base_freq", 10_000));
         if (whole.floating("final_logit_softcapping", 0) > 0) keys.put("gemma3.final_logit_softcapping", whole.floating("final_logit_softcapping"));
         return HuggingFaceModel.of(NAMES::gguf, keys).arranged(to -> {
             for (int layer = 0; layer < c.layers(); layer++) {
