@@ -1,6 +1,7 @@
 package inkstone.server;
 
 import inkstone.transformer.GenerationResult;
+import inkstone.transformer.LanguageModel;
 import inkstone.transformer.Piece;
 import inkstone.transformer.TokenLogprob;
 import io.javalin.http.Context;
@@ -25,20 +26,21 @@ final class ChatRoutes {
     void complete(Context context) throws IOException, InterruptedException {
         var fields = Json.read(context.req(), limits.bodyBytes());
         ModelRoutes.requireModel(fields.string("model", Served.ANY_MODEL), served);
-        var request = ChatRequest.of(fields, served.model().tokenizer(), limits);
+        var model = served.language();
+        var request = ChatRequest.of(fields, model.tokenizer(), limits);
         var constraint = constraints.of(fields);
-        var format = new ChatFormat(AnswerFormat.Head.of("chatcmpl-", "chat.completion", served.model().name()),
-            request.options().topLogprobs() < 0 ? null : new TokenNames(served.model().tokenizer()));
-        answers.write(context, request.options().requests(prompt(request), constraint), request.options(), format);
+        var format = new ChatFormat(AnswerFormat.Head.of("chatcmpl-", "chat.completion", model.name()),
+            request.options().topLogprobs() < 0 ? null : new TokenNames(model.tokenizer()));
+        answers.write(context, request.options().requests(prompt(request, model), constraint), request.options(), format);
     }
 
     /** A conversation that ends with the assistant's words is to be continued: they follow the header of its next message as they are. */
-    private int[] prompt(ChatRequest request) {
+    private static int[] prompt(ChatRequest request, LanguageModel model) {
         var messages = request.messages();
         var begun = request.begun();
         try {
-            var rendered = served.model().template().render(begun == null ? messages : messages.subList(0, messages.size() - 1), request.tools(), true);
-            return served.model().tokenizer().encodePrompt(begun == null ? rendered : rendered.then(begun));
+            var rendered = model.template().render(begun == null ? messages : messages.subList(0, messages.size() - 1), request.tools(), true);
+            return model.tokenizer().encodePrompt(begun == null ? rendered : rendered.then(begun));
         } catch (IllegalArgumentException refused) {
             throw ApiException.invalid("messages", "the model's chat template refuses these messages: " + refused.getMessage());
         }

@@ -27,7 +27,7 @@ final class CompletionRoutes {
     void complete(Context context) throws IOException, InterruptedException {
         var fields = Json.read(context.req(), limits.bodyBytes());
         ModelRoutes.requireModel(fields.string("model", Served.ANY_MODEL), served);
-        var tokenizer = served.model().tokenizer();
+        var tokenizer = served.language().tokenizer();
         var request = CompletionRequest.of(fields, tokenizer, limits);
         var constraint = constraints.of(fields);
         var requests = new ArrayList<GenerationRequest>();

@@ -13,22 +13,19 @@ import tools.jackson.databind.JsonNode;
 /**
  * The body of an embeddings request.
  *
- * @param inputs texts as tokens; special tokens in them are read as text
- * @param base64 whether vectors come as little-endian float32 in base64, not as arrays of numbers
+ * @param inputs     texts as tokens; special tokens in them are read as text
+ * @param dimensions how many of a vector's numbers are wanted, counted from the first
+ * @param base64     whether vectors come as little-endian float32 in base64, not as arrays of numbers
  */
-record EmbeddingRequest(List<int[]> inputs, Pooling pooling, boolean base64) {
+record EmbeddingRequest(List<int[]> inputs, Pooling pooling, int dimensions, boolean base64) {
     private static final String INPUT = "a string, an array of strings, or an array of token ids";
     private static final String POOLINGS = Arrays.stream(Pooling.values()).map(EmbeddingRequest::name).collect(Collectors.joining(", "));
 
     static EmbeddingRequest of(Fields fields, Served served, Limits limits) {
-        var config = served.model().model().config();
-        long dimensions = fields.integer("dimensions", 1, Integer.MAX_VALUE, config.dim());
-        if (dimensions != config.dim()) {
-            throw ApiException.unsupported("dimensions", "dimensions can only be %d, the width of this model, got %d".formatted(config.dim(), dimensions));
-        }
+        int dim = served.model().config().dim(), dimensions = (int) fields.integer("dimensions", 1, dim, dim);
         var format = fields.string("encoding_format", "float");
         if (!format.equals("float") && !format.equals("base64")) throw fields.wrong("encoding_format", "\"float\" or \"base64\"");
-        return new EmbeddingRequest(inputs(fields, served, limits), pooling(fields, config.pooling()), format.equals("base64"));
+        return new EmbeddingRequest(inputs(fields, served, limits), pooling(fields, served.model().pooling()), dimensions, format.equals("base64"));
     }
 
     private static Pooling pooling(Fields fields, Pooling usual) {
@@ -37,7 +34,7 @@ record EmbeddingRequest(List<int[]> inputs, Pooling pooling, boolean base64) {
         throw fields.wrong("pooling", "one of " + POOLINGS);
     }
 
-    private static String name(Pooling pooling) { return pooling.name().toLowerCase(Locale.ROOT); }
+    static String name(Pooling pooling) { return pooling.name().toLowerCase(Locale.ROOT); }
 
     private static List<int[]> inputs(Fields fields, Served served, Limits limits) {
         var tokenizer = served.model().tokenizer();

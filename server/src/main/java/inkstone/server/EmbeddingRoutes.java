@@ -1,11 +1,10 @@
 package inkstone.server;
 
-import inkstone.transformer.Pooling;
+import inkstone.transformer.UnitVectors;
 import io.javalin.http.Context;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
@@ -15,8 +14,7 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 
 /**
- * {@code POST /v1/embeddings}: texts in, one vector of length 1 for each out. The texts of a request are read one after the other, so that several requests
- * take turns.
+ * {@code POST /v1/embeddings}: texts in, one vector of length 1 for each out.
  */
 final class EmbeddingRoutes {
     /** How often it is looked whether the client still waits. */
@@ -35,23 +33,19 @@ final class EmbeddingRoutes {
         ModelRoutes.requireModel(fields.string("model", Served.ANY_MODEL), served);
         var request = EmbeddingRequest.of(fields, served, limits);
         var client = new Client(context.req());
-        var vectors = new ArrayList<float[]>();
-        for (var input : request.inputs()) {
-            var vector = vector(input, request.pooling(), client);
-            if (vector == null) return;
-            vectors.add(vector);
-        }
+        var vectors = vectors(request, client);
+        if (vectors == null) return;
         if (client.pipelining()) context.header("Connection", "close");
         answer(context, request, vectors);
     }
 
     /** Null where the client went away meanwhile. */
-    private float[] vector(int[] tokens, Pooling pooling, Client client) throws InterruptedException {
-        var vector = served.scheduler().embed(tokens, pooling);
+    private List<float[]> vectors(EmbeddingRequest request, Client client) throws InterruptedException {
+        var vectors = served.scheduler().embed(request.inputs(), request.pooling());
         try {
             while (true) {
                 try {
-                    return vector.get(LOOK_MILLIS, TimeUnit.MILLISECONDS);
+                    return vectors.get(LOOK_MILLIS, TimeUnit.MILLISECONDS);
                 } catch (TimeoutException notYet) {
                     if (client.gone()) return null;
                 }
@@ -59,7 +53,7 @@ final class EmbeddingRoutes {
         } catch (ExecutionException failed) {
             throw Errors.of(failed.getCause());
         } finally {
-            vector.cancel(false);
+            vectors.cancel(false);
         }
     }
 
@@ -68,7 +62,8 @@ final class EmbeddingRoutes {
         var data = document.putArray("data");
         for (int index = 0; index < vectors.size(); index++) {
             var entry = data.addObject().put("object", "embedding").put("index", index);
-            entry.set("embedding", request.base64() ? JsonNodeFactory.instance.stringNode(base64(vectors.get(index))) : numbers(vectors.get(index)));
+            var vector = UnitVectors.shortened(vectors.get(index), request.dimensions());
+            entry.set("embedding", request.base64() ? JsonNodeFactory.instance.stringNode(base64(vector)) : numbers(vector));
         }
         int tokens = request.inputs().stream().mapToInt(input -> input.length).sum();
         document.put("model", served.model().name()).putObject("usage").put("prompt_tokens", tokens).put("total_tokens", tokens);

@@ -1,5 +1,7 @@
 package inkstone.server;
 
+import inkstone.transformer.Embedder;
+import inkstone.transformer.LanguageModel;
 import inkstone.transformer.SamplerSettings;
 import io.javalin.http.Context;
 import tools.jackson.databind.node.ObjectNode;
@@ -45,12 +47,17 @@ final class ModelRoutes {
     void studio(Context context) {
         var model = served.model();
         var studio = Json.object().put("version", StudioServer.VERSION);
-        studio.putObject("model").put("id", model.name()).put("architecture", model.model().config().architecture()).put("format", model.format())
-            .put("parameters", model.parameters()).put("bytes", model.bytes()).put("contextLength", served.contextLength())
-            .put("chatTemplate", model.hasChatTemplate());
+        var about = studio.putObject("model").put("id", model.name()).put("architecture", model.config().architecture()).put("format", model.format())
+            .put("parameters", model.parameters()).put("bytes", model.bytes()).put("contextLength", served.contextLength()).put("dimensions", model.config().dim())
+            .put("pooling", EmbeddingRequest.name(model.pooling()));
+        switch (model) {
+            case LanguageModel language -> about.put("kind", "language").put("chatTemplate", language.hasChatTemplate());
+            case Embedder embedder -> about.put("kind", "embedding");
+        }
         studio.putObject("machine").put("backend", model.backend().name()).put("threads", served.threads())
             .put("memoryTotal", Memory.ofMachine()).put("memoryUsed", Memory.resident());
-        studio.putObject("kvCache").put("dtype", served.kvMemory().dtype()).put("tokens", served.kvMemory().tokens()).put("bytes", served.kvMemory().bytes());
+        var kv = served.kvMemory();
+        if (kv != null) studio.putObject("kvCache").put("dtype", kv.dtype()).put("tokens", kv.tokens()).put("bytes", kv.bytes());
         var usual = SamplerSettings.DEFAULT;
         studio.putObject("defaults").put("temperature", usual.temperature()).put("top_k", usual.topK()).put("top_p", usual.topP()).put("min_p", usual.minP())
             .put("repeat_penalty", usual.repetitionPenalty()).put("max_tokens", AnswerOptions.DEFAULT_MAX_TOKENS);

@@ -2,14 +2,16 @@ package inkstone.server;
 
 import inkstone.transformer.LanguageModel;
 import inkstone.transformer.Scheduler;
+import inkstone.transformer.TextModel;
 
 /**
  * The model that answers, and the scheduler that runs it. Whoever made them closes them, after the server.
  *
  * @param contextLength tokens that a prompt and its answer may have together here, at most what the model was made for
+ * @param kvMemory      null where the model makes vectors only
  * @param threads       threads the backend computes with
  */
-public record Served(LanguageModel model, Scheduler scheduler, int contextLength, KvMemory kvMemory, int threads) {
+public record Served(TextModel model, Scheduler scheduler, int contextLength, KvMemory kvMemory, int threads) {
     /**
      * The memory for keys and values.
      *
@@ -20,6 +22,13 @@ public record Served(LanguageModel model, Scheduler scheduler, int contextLength
 
     /** Clients that must name a model and do not care which may say this. */
     static final String ANY_MODEL = "default";
+
+    /** The model as one that writes; a 400 where it makes vectors only. */
+    LanguageModel language() {
+        if (model instanceof LanguageModel language) return language;
+        throw new ApiException(400, "invalid_request_error", "model", "model_cannot_write",
+            "%s makes vectors of texts (POST /v1/embeddings) and cannot write; start Inkstone with a language model to chat".formatted(model.name()));
+    }
 
     boolean answersTo(String name) { return name.equals(ANY_MODEL) || name.equals(model.name()); }
 }

@@ -44,7 +44,9 @@ class EmbeddingsTest {
     }
 
     @Test void poolingAndWidthMayBeNamed() throws Exception {
-        assertEquals("[1.0,98.0,1.1]", vectors("{\"input\":\"b\",\"pooling\":\"last\",\"dimensions\":1}"));
+        assertEquals("[1.0,98.0,1.1]", vectors("{\"input\":\"b\",\"pooling\":\"last\",\"dimensions\":3}"));
+        double length = Math.sqrt(1 + 98 * 98);
+        assertEquals("[%s,%s]".formatted((float) (1 / length), (float) (98 / length)), vectors("{\"input\":\"b\",\"dimensions\":2}"), "cut, and of length 1 again");
         assertEquals("[1.0,98.0,2.1]", vectors("{\"input\":\"b\",\"pooling\":\"cls\"}"));
     }
 
@@ -58,7 +60,7 @@ class EmbeddingsTest {
     @ParameterizedTest @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
         "input | {}", "input | {\"input\":null}", "input | {\"input\":7}", "input | {\"input\":\"\"}", "input | {\"input\":[]}", "input[1] | {\"input\":[\"a\",\"\"]}",
         "input[0] | {\"input\":[[]]}", "input[1] | {\"input\":[1,-1]}", "input[0] | {\"input\":[65536]}", "input[1] | {\"input\":[1,\"a\"]}", "input[0] | {\"input\":[{}]}",
-        "input[1] | {\"input\":[\"a\",5]}", "input | {\"input\":\"\\ud83d\"}", "dimensions | {\"input\":\"a\",\"dimensions\":512}", "dimensions | {\"input\":\"a\",\"dimensions\":0}",
+        "input[1] | {\"input\":[\"a\",5]}", "input | {\"input\":\"\\ud83d\"}", "dimensions | {\"input\":\"a\",\"dimensions\":4}", "dimensions | {\"input\":\"a\",\"dimensions\":0}",
         "encoding_format | {\"input\":\"a\",\"encoding_format\":\"int8\"}", "encoding_format | {\"input\":\"a\",\"encoding_format\":1}",
         "pooling | {\"input\":\"a\",\"pooling\":\"max\"}"})
     void aWrongFieldIsRefusedByPlace(String place, String body) throws Exception {
@@ -78,19 +80,38 @@ class EmbeddingsTest {
         assertEquals(404, embed("{\"model\":\"gpt-4\",\"input\":\"a\"}").status());
     }
 
-    @Test void whoeverHangsUpTakesTheTextBackAndOthersAreToldToWait() throws Exception {
+    @Test void aModelThatMakesVectorsOnlySaysSoWhereItIsAskedToWrite() throws Exception {
+        var embedder = FakeModel.embedder();
+        var backend = embedder.backend();
+        try (backend; embedder; var server = StudioServer.start(new ServerSettings("127.0.0.1", 0, null, Limits.DEFAULT),
+                new Served(embedder, FakeScheduler.free(), FakeModel.CONTEXT, null, 1))) {
+            for (var path : new String[] {"/v1/chat/completions", "/v1/completions"}) {
+                var refused = Wire.post(server.port(), path, "{\"prompt\":\"a\",\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}");
+                assertEquals(400, refused.status());
+                assertEquals("fake-1 makes vectors of texts (POST /v1/embeddings) and cannot write; start Inkstone with a language model to chat",
+                    refused.error().path("message").stringValue());
+            }
+            assertEquals(2.1, Wire.post(server.port(), "/v1/embeddings", "{\"input\":\"b\"}").json().path("data").get(0).path("embedding").get(2).doubleValue(), 1e-6,
+                "pooled as the file says");
+            assertEquals("fake-1", Wire.get(server.port(), "/v1/models").json().path("data").get(0).path("id").stringValue());
+            var studio = Wire.get(server.port(), "/api/studio").json();
+            assertEquals("embedding cls 3 false", "%s %s %d %s".formatted(studio.path("model").path("kind").stringValue(), studio.path("model").path("pooling").stringValue(),
+                studio.path("model").path("dimensions").intValue(), studio.has("kvCache")));
+        }
+    }
+
+    @Test void whoeverHangsUpTakesTheTextsBackAndOthersAreToldToWait() throws Exception {
         var scheduler = new FakeScheduler();
         scheduler.queue = 1;
         try (var busy = RunningServer.start(scheduler)) {
             var first = new Wire(busy.port());
             first.write("POST", "/v1/embeddings", "{\"input\":[\"a\",\"b\"]}");
-            RunningServer.await("first text", () -> scheduler.vectors.size() == 1);
+            RunningServer.await("first request", () -> scheduler.vectors.size() == 1);
             var refused = Wire.post(busy.port(), "/v1/embeddings", "{\"input\":\"a\"}");
             assertEquals(429, refused.status());
             assertTrue(refused.headers().containsKey("Retry-After"));
             first.close();
             RunningServer.await("cancel", () -> scheduler.vectors.getFirst().isCancelled());
-            assertEquals(1, scheduler.vectors.size(), "the second text is never read");
             scheduler.permits.release();
             assertEquals(200, Wire.post(busy.port(), "/v1/embeddings", "{\"input\":\"a\"}").status());
         }

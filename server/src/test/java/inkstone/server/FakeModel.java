@@ -9,8 +9,12 @@ import inkstone.tokenizer.Tokenizer;
 import inkstone.tokenizer.template.ChatTemplate;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.Context;
+import inkstone.transformer.Embedder;
+import inkstone.transformer.EmbeddingModel;
 import inkstone.transformer.LanguageModel;
 import inkstone.transformer.ModelConfig;
+import inkstone.transformer.Packed;
+import inkstone.transformer.Pooling;
 import java.nio.charset.StandardCharsets;
 import java.util.Set;
 
@@ -32,7 +36,16 @@ final class FakeModel {
     };
 
     static LanguageModel create() {
-        return new LanguageModel(NAME, new Weightless(), new Letters(), TEMPLATE, true, new ReferenceBackend(), "F32", 12, 48, () -> { });
+        return new LanguageModel(NAME, new Weightless(), new Letters(), TEMPLATE, true, new ReferenceBackend(), "F32", 12, 48, Pooling.MEAN, () -> { });
+    }
+
+    /** The same as one that makes vectors only. */
+    static Embedder embedder() {
+        var encoder = new EmbeddingModel() {
+            @Override public Tensor forward(Tensor tokens, Packed context) { throw new AssertionError("the fake scheduler computes nothing"); }
+            @Override public ModelConfig config() { return new Weightless(); }
+        };
+        return new Embedder(NAME, encoder, new Letters(), Pooling.CLS, new ReferenceBackend(), "F32", 12, 48, () -> { });
     }
 
     private record Weightless() implements CausalModel, ModelConfig {
@@ -41,7 +54,7 @@ final class FakeModel {
         @Override public ModelConfig config() { return this; }
         @Override public String architecture() { return "fake"; }
         @Override public int vocabularySize() { return VOCABULARY; }
-        @Override public int dim() { return 1; }
+        @Override public int dim() { return 3; }
         @Override public int layers() { return 1; }
         @Override public int contextLength() { return CONTEXT; }
         @Override public AttentionShape attention() { return new AttentionShape(1, 1, 1, 1); }

@@ -23,7 +23,7 @@ import java.util.function.Consumer;
 final class FakeScheduler implements Scheduler {
     final List<GenerationRequest> requests = new CopyOnWriteArrayList<>();
     final List<FakeTicket> tickets = new CopyOnWriteArrayList<>();
-    final List<CompletableFuture<float[]>> vectors = new CopyOnWriteArrayList<>();
+    final List<CompletableFuture<List<float[]>>> vectors = new CopyOnWriteArrayList<>();
     /** One permit, one piece. */
     final Semaphore permits = new Semaphore(0);
     volatile List<String> pieces = List.of("Hel", "lo", " \"world\"\n\n", "data: 🐈");
@@ -92,14 +92,14 @@ final class FakeScheduler implements Scheduler {
         return logprobs;
     }
 
-    /** The number of tokens, the first, and the pooling; never, where there is no permit. */
-    @Override public CompletableFuture<float[]> embed(int[] tokens, Pooling pooling) {
-        if (vectors.stream().filter(vector -> !vector.isDone()).count() >= queue) throw new QueueFullException("%d texts wait already".formatted(queue));
-        var vector = new CompletableFuture<float[]>();
-        vectors.add(vector);
-        if (failure != null) vector.completeExceptionally(failure);
-        else if (permits.tryAcquire()) vector.complete(new float[] {tokens.length, tokens[0], pooling.ordinal() + 0.1f});
-        return vector;
+    /** Of each text the number of tokens, the first, and the pooling; never, where there is no permit. */
+    @Override public CompletableFuture<List<float[]>> embed(List<int[]> texts, Pooling pooling) {
+        if (vectors.stream().filter(each -> !each.isDone()).count() >= queue) throw new QueueFullException("%d requests wait already".formatted(queue));
+        var result = new CompletableFuture<List<float[]>>();
+        vectors.add(result);
+        if (failure != null) result.completeExceptionally(failure);
+        else if (permits.tryAcquire()) result.complete(texts.stream().map(text -> new float[] {text.length, text[0], pooling.ordinal() + 0.1f}).toList());
+        return result;
     }
 
     @Override public void close() { tickets.forEach(Ticket::cancel); }

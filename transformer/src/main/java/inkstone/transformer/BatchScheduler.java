@@ -94,12 +94,12 @@ public final class BatchScheduler implements Scheduler {
         return job;
     }
 
-    @Override public CompletableFuture<float[]> embed(int[] tokens, Pooling pooling) {
+    @Override public CompletableFuture<List<float[]>> embed(List<int[]> texts, Pooling pooling) {
         synchronized (waiting) {
             if (closed) throw new IllegalStateException("the scheduler is closed");
-            var vector = embeddings.submit(tokens, pooling);
+            var vectors = embeddings.submit(texts, pooling);
             waiting.notifyAll();
-            return vector;
+            return vectors;
         }
     }
 
@@ -108,6 +108,11 @@ public final class BatchScheduler implements Scheduler {
             closed = true;
             waiting.notifyAll();
         }
+        awaitEnd(thread);
+    }
+
+    /** Waits for the end of a thread, unless it is the one that asks. */
+    static void awaitEnd(Thread thread) {
         if (Thread.currentThread() == thread) return;
         boolean interrupted = false;
         while (thread.isAlive()) {
@@ -129,7 +134,7 @@ public final class BatchScheduler implements Scheduler {
                 startWaiting();
                 makeRoom();
                 step();
-                embeddings.embedNext();
+                embed();
             }
         } catch (Error e) {
             active.forEach(job -> job.result.completeExceptionally(e));
@@ -359,6 +364,14 @@ public final class BatchScheduler implements Scheduler {
             if (!generation.ended()) guarded(jobs.get(i), () -> generation.accept(logits, at));
             offset += engine.vocabulary();
         }
+    }
+
+    /** As many texts as a step may take rows of prompts, so that answers wait for them no longer. */
+    private void embed() {
+        if (embeddings.idle()) return;
+        long start = clock.getAsLong();
+        int rows = embeddings.embedNext(pace.rows(active.stream().anyMatch(job -> job.generation.writing())));
+        if (rows >= PrefillPace.FEWEST) pace.measured(rows, clock.getAsLong() - start);
     }
 
     /** A sampler that meets broken numbers, or a callback that throws, ends its own request only. */

@@ -2,13 +2,10 @@ package inkstone.transformer;
 
 import inkstone.tensor.Tensor;
 
-/** A model that makes one vector of a text. Immutable; its backend's thread runs it. */
+/** An encoder: a model that reads texts and writes none. Immutable; its backend's thread runs it. */
 public interface EmbeddingModel {
-    /** tokens I32 [n], one text of at most {@link #contextLength} -> [1, dim], of any length. */
-    Tensor embed(Tensor tokens);
+    /** Hidden states after the last layer of whole texts side by side, each of at most {@link ModelConfig#contextLength} tokens: tokens I32 [n] -> [n, dim]. */
+    Tensor forward(Tensor tokens, Packed context);
 
-    int dim();
-    int vocabularySize();
-    /** Tokens the model was made for. */
-    int contextLength();
+    ModelConfig config();
 }

@@ -11,7 +11,7 @@ public interface HuggingFaceFamily {
     /** {@code architectures} of the Hugging Face models it reads; none where it reads GGUF files alone. */
     default Set<String> huggingFaceArchitectures() { return Set.of(); }
 
-    /** What a Hugging Face config.json says of a model, with the keys of 1_Pooling/config.json under {@code 1_Pooling.} where there is one. */
+    /** What a Hugging Face config.json says of a model. */
     default HuggingFaceModel fromHuggingFace(Metadata config) {
         throw new UnsupportedOperationException("%s: %s models are read from GGUF files only".formatted(config.source(), architecture()));
     }

@@ -11,6 +11,7 @@ import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
@@ -40,6 +41,13 @@ record HuggingFaceFolder<F extends HuggingFaceFamily>(Path directory, Metadata c
             safetensors.close();
             throw e;
         }
+    }
+
+    /** Which of the families, if any, knows the model of the folder. */
+    static <F extends HuggingFaceFamily> Optional<F> familyOf(Path directory, Collection<F> families) throws IOException {
+        var named = HuggingFaceJson.read(directory.resolve("config.json")).values().get("architectures");
+        return named instanceof List<?> architectures ? families.stream().filter(family -> architectures.stream().anyMatch(family.huggingFaceArchitectures()::contains)).findFirst()
+            : Optional.empty();
     }
 
     // ---- config.json -----------------------------------------------------------------------------------------------------------------------------------
@@ -84,7 +92,9 @@ record HuggingFaceFolder<F extends HuggingFaceFamily>(Path directory, Metadata c
 
     private static HuggingFaceModel described(Metadata config, HuggingFaceFamily family) {
         try {
-            return family.fromHuggingFace(config);
+            var model = family.fromHuggingFace(config);
+            boolean pools = config.values().keySet().stream().anyMatch(key -> key.startsWith(POOLING + "."));
+            return pools ? model.with(family.architecture() + ".pooling_type", Pooling.ofHuggingFace(config).ggufType()) : model;
         } catch (ArithmeticException | IllegalArgumentException e) {
             throw new ModelException("%s: sizes do not fit together: %s".formatted(config.source(), e.getMessage()), e);
         }

@@ -15,6 +15,4 @@ public interface ModelConfig {
     AttentionShape attention();
     /** Floats of each state that a layer of a recurrent model keeps of a sequence; none where layers keep keys and values of every token. */
     default int[] stateWidths() { return new int[0]; }
-    /** How embeddings are made where the caller does not say. */
-    default Pooling pooling() { return Pooling.MEAN; }
 }

@@ -59,9 +59,28 @@ public final class Models {
      * @throws ModelException where the file is not a model that can run here; the message says why
      */
     public static LanguageModel open(Path path, Backend backend) throws IOException {
-        if (!Files.exists(path)) throw new ModelException("%s does not exist; give a GGUF file or a model's directory".formatted(path));
+        requireExists(path);
         return Files.isDirectory(path) ? openDirectory(path, backend) : openGguf(path, backend);
     }
+
+    private static void requireExists(Path path) {
+        if (!Files.exists(path)) throw new ModelException("%s does not exist; give a GGUF file or a model's directory".formatted(path));
+    }
+
+    /**
+     * Whichever of the two a file holds: a model that writes, as {@link #open} reads it, or one that makes vectors only, as {@link #openEmbedder} does.
+     *
+     * @throws ModelException where the file is neither
+     */
+    public static TextModel openAny(Path path, Backend backend) throws IOException { return isEncoder(path) ? openEmbedder(path, backend) : open(path, backend); }
+
+    private static boolean isEncoder(Path path) throws IOException {
+        requireExists(path);
+        if (Files.isDirectory(path)) return HuggingFaceFolder.familyOf(path, EMBEDDING_FAMILIES).isPresent();
+        try (var file = Gguf.open(path)) { return isEncoder(file.metadata().string("general.architecture")); }
+    }
+
+    private static boolean isEncoder(String architecture) { return EMBEDDING_FAMILIES.stream().anyMatch(family -> family.architecture().equals(architecture)); }
 
     private static LanguageModel openGguf(Path path, Backend backend) throws IOException {
         var opened = new Opened(Gguf.open(path));
@@ -71,7 +90,7 @@ public final class Models {
             opened.weights = new CheckpointWeights(opened.checkpoint, backend);
             var model = family.fromGguf(opened.checkpoint, opened.weights, backend);
             opened.tokenizer = Tokenizers.fromGguf(metadata);
-            return opened.languageModel(name(path), model, backend, metadata.string("tokenizer.chat_template", null));
+            return opened.languageModel(name(path), model, backend, metadata.string("tokenizer.chat_template", null), Pooling.ofGguf(metadata, family.architecture()));
         } catch (RuntimeException e) {
             opened.close();
             throw e;
@@ -84,7 +103,7 @@ public final class Models {
      * @throws ModelException where the file is not such a model
      */
     public static Embedder openEmbedder(Path path, Backend backend) throws IOException {
-        if (!Files.exists(path)) throw new ModelException("%s does not exist; give a GGUF file or a model's directory".formatted(path));
+        requireExists(path);
         if (Files.isDirectory(path)) return openEmbedderDirectory(path, backend);
         var opened = new Opened(Gguf.open(path));
         try {
@@ -95,8 +114,7 @@ public final class Models {
             opened.weights = new CheckpointWeights(opened.checkpoint, backend);
             var model = family.fromGguf(opened.checkpoint, opened.weights, backend);
             opened.tokenizer = Tokenizers.fromGguf(metadata);
-            opened.requireFits(model.vocabularySize());
-            return new Embedder(name(path), model, opened.tokenizer, backend, opened::closeFile);
+            return opened.embedder(name(path), model, backend, Pooling.ofGguf(metadata, architecture));
         } catch (RuntimeException e) {
             opened.close();
             throw e;
@@ -111,8 +129,7 @@ public final class Models {
             opened.weights = new CheckpointWeights(opened.checkpoint, backend);
             var model = folder.family().fromGguf(opened.checkpoint, opened.weights, backend);
             opened.tokenizer = Tokenizers.fromJson(directory);
-            opened.requireFits(model.vocabularySize());
-            return new Embedder(name(directory), model, opened.tokenizer, backend, opened::closeFile);
+            return opened.embedder(name(directory), model, backend, Pooling.ofGguf(opened.checkpoint.metadata(), folder.family().architecture()));
         } catch (IOException | RuntimeException e) {
             opened.close();
             throw e;
@@ -120,6 +137,7 @@ public final class Models {
     }
 
     private static LanguageModel openDirectory(Path directory, Backend backend) throws IOException {
+        HuggingFaceFolder.familyOf(directory, EMBEDDING_FAMILIES).ifPresent(family -> { throw onlyEmbeds(family.architecture(), directory); });
         var folder = HuggingFaceFolder.open(directory, FAMILIES);
         var opened = new Opened(folder.file());
         try {
@@ -127,7 +145,7 @@ public final class Models {
             opened.weights = new CheckpointWeights(opened.checkpoint, backend);
             var model = folder.family().fromGguf(opened.checkpoint, opened.weights, backend);
             opened.tokenizer = Tokenizers.fromJson(directory);
-            return opened.languageModel(name(directory), model, backend, chatTemplate(directory));
+            return opened.languageModel(name(directory), model, backend, chatTemplate(directory), Pooling.ofGguf(opened.checkpoint.metadata(), folder.family().architecture()));
         } catch (IOException | RuntimeException e) {
             opened.close();
             throw e;
@@ -137,8 +155,13 @@ public final class Models {
     // ---- families --------------------------------------------------------------------------------------------------------------------------------------
 
     private static Family family(String architecture, Path path) {
+        if (isEncoder(architecture)) throw onlyEmbeds(architecture, path);
         return FAMILIES.stream().filter(family -> family.architecture().equals(architecture)).findFirst()
             .orElseThrow(() -> unknown("models", path.toString(), architecture, FAMILIES.stream().map(Family::architecture).toList()));
+    }
+
+    private static ModelException onlyEmbeds(String architecture, Path path) {
+        return new ModelException("%s: a model of architecture \"%s\" makes vectors of texts and cannot write; use it with serve or embed".formatted(path, architecture));
     }
 
     /** All whose folders are read. */
@@ -188,24 +211,28 @@ public final class Models {
 
         Opened(Checkpoint checkpoint) { this.checkpoint = checkpoint; }
 
-        LanguageModel languageModel(String name, CausalModel model, Backend backend, String template) {
-            var config = model.config();
-            requireFits(config.vocabularySize());
-            var tensors = checkpoint.tensors().values();
-            long parameters = 0, bytes = 0;
-            for (var tensor : tensors) {
-                parameters += tensor.shape().elements();
-                bytes += tensor.dtype().bytes(tensor.shape().elements());
-            }
-            MachineMemory.require(bytes, checkpoint.metadata().source(), "a smaller or more compressed model");
+        LanguageModel languageModel(String name, CausalModel model, Backend backend, String template, Pooling pooling) {
+            long bytes = requireFits(model.config());
             var chat = template == null ? ChatTemplate.PLAIN : compile(template);
-            return new LanguageModel(name, model, tokenizer, chat, template != null, backend, format(tensors), parameters, bytes, this::closeFile);
+            return new LanguageModel(name, model, tokenizer, chat, template != null, backend, format(checkpoint.tensors().values()), parameters(), bytes, pooling, this::closeFile);
         }
 
-        /** Throws where the tokenizer has tokens that the model has not. */
-        void requireFits(int vocabularySize) {
-            if (tokenizer.vocabularySize() <= vocabularySize) return;
-            throw new ModelException("%s: the tokenizer has %d tokens, the model %d".formatted(checkpoint.metadata().source(), tokenizer.vocabularySize(), vocabularySize));
+        Embedder embedder(String name, EmbeddingModel model, Backend backend, Pooling pooling) {
+            long bytes = requireFits(model.config());
+            return new Embedder(name, model, tokenizer, pooling, backend, format(checkpoint.tensors().values()), parameters(), bytes, this::closeFile);
+        }
+
+        private long parameters() { return checkpoint.tensors().values().stream().mapToLong(tensor -> tensor.shape().elements()).sum(); }
+
+        /** Returns the bytes of the weights; throws where they are more than the machine's memory, or the tokenizer has tokens that the model has not. */
+        private long requireFits(ModelConfig config) {
+            var source = checkpoint.metadata().source();
+            if (tokenizer.vocabularySize() > config.vocabularySize()) {
+                throw new ModelException("%s: the tokenizer has %d tokens, the model %d".formatted(source, tokenizer.vocabularySize(), config.vocabularySize()));
+            }
+            long bytes = checkpoint.tensors().values().stream().mapToLong(tensor -> tensor.dtype().bytes(tensor.shape().elements())).sum();
+            MachineMemory.require(bytes, source, "a smaller or more compressed model");
+            return bytes;
         }
 
         private ChatTemplate compile(String template) {

@@ -1,5 +1,6 @@
 package inkstone.transformer;
 
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 
@@ -10,18 +11,19 @@ import java.util.function.Consumer;
 public interface Scheduler extends AutoCloseable {
     /**
      * @param onPiece called on the scheduler's thread for every piece; must be quick. A throw cancels the request and fails its result.
-     * @throws QueueFullException   when too many requests wait
-     * @throws ContextFullException when the prompt leaves no room for an answer
+     * @throws QueueFullException            when too many requests wait
+     * @throws ContextFullException          when the prompt leaves no room for an answer
+     * @throws UnsupportedOperationException where it makes vectors only
      */
     Ticket submit(GenerationRequest request, Consumer<Piece> onPiece);
 
     /**
-     * The vector of a text: its tokens' hidden states after the last norm, pooled and divided by their length, [dim]. Answers that are being written pause for
-     * the one pass that a text takes. A cancel of the future takes the text back while it waits.
+     * The vectors of texts given as tokens: the hidden states of each after the last norm, pooled and divided by their length, [dim]. Several texts, of any requests,
+     * are read side by side in one pass; answers that are being written pause for it. A cancel of the future takes back the texts that wait.
      *
-     * @throws QueueFullException when too many texts wait
+     * @throws QueueFullException when too many requests wait
      */
-    CompletableFuture<float[]> embed(int[] tokens, Pooling pooling);
+    CompletableFuture<List<float[]>> embed(List<int[]> texts, Pooling pooling);
 
     /** Cancels what runs and waits, and ends the thread. */
     @Override void close();

@@ -4,6 +4,7 @@ import static inkstone.transformer.TestData.floats;
 import static inkstone.transformer.TestData.folder;
 import static inkstone.transformer.TestData.ints;
 import static inkstone.transformer.TestData.largestDifference;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -14,6 +15,7 @@ import inkstone.tensor.ModelException;
 import inkstone.tensor.Scope;
 import inkstone.tensor.reference.ReferenceBackend;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -90,12 +92,20 @@ class GoldenLogitsTest {
     @ValueSource(strings = {"reference", "cpu"})
     void embeddingsMatchLlamaCpp(String device) throws IOException {
         var file = folder("golden-logits").resolve("bert");
-        try (var backend = TestData.backend(device); var bert = Models.openEmbedder(file.resolve("model.gguf"), backend); var scope = Scope.inference(backend)) {
-            float[] vector = bert.model().embed(scope.ints(ints(file.resolve("tokens.txt")))).toFloats();
-            double difference = largestDifference(floats(file.resolve("logits.f32")), vector);
+        try (var backend = TestData.backend(device); var bert = Models.openEmbedder(file.resolve("model.gguf"), backend);
+                var scheduler = EmbeddingScheduler.start(bert, bert.config().contextLength(), 4)) {
+            assertEquals(Pooling.MEAN, bert.pooling());
+            int[] tokens = ints(file.resolve("tokens.txt")), others = Arrays.copyOf(tokens, 5);
+            var expected = floats(file.resolve("logits.f32"));
+            double length = 0;
+            for (float value : expected) length += value * value;
+            var vectors = scheduler.embed(List.of(others, tokens, others), bert.pooling()).join();
+            assertArrayEquals(scheduler.embed(List.of(others), bert.pooling()).join().getFirst(), vectors.getLast(), 1e-6f);
+            for (int i = 0; i < expected.length; i++) vectors.get(1)[i] *= (float) Math.sqrt(length);
+            double difference = largestDifference(expected, vectors.get(1));
             assertTrue(difference < TOLERANCE, "off by " + difference);
             if (Boolean.getBoolean("inkstone.figures")) System.out.printf("%-16s %-9s %.1e%n", "bert", device, difference);
-            assertThrows(IllegalArgumentException.class, () -> bert.model().embed(scope.ints(new int[65])));
+            assertThrows(IllegalArgumentException.class, () -> scheduler.embed(List.of(new int[65]), Pooling.MEAN));
             var refusal = assertThrows(ModelException.class, () -> Models.openEmbedder(file.resolveSibling("qwen2").resolve("model.gguf"), backend).close()).getMessage();
             assertTrue(refusal.endsWith("embedding models of architecture \"qwen2\" are not supported; supported are: bert"), refusal);
         }
@@ -105,7 +115,7 @@ class GoldenLogitsTest {
         var file = folder("golden-logits").resolve("bert").resolve("model.gguf");
         try (var backend = new ReferenceBackend()) {
             var refusal = assertThrows(ModelException.class, () -> Models.open(file, backend).close()).getMessage();
-            assertTrue(refusal.contains("models of architecture \"bert\" are not supported; supported are: llama, qwen2, "), refusal);
+            assertTrue(refusal.contains("a model of architecture \"bert\" makes vectors of texts and cannot write; use it with serve or embed"), refusal);
         }
     }
 }

@@ -23,8 +23,8 @@ import picocli.CommandLine.ScopeType;
     description = "A local studio for generative models: chats on this machine, in the browser, on the terminal and over an OpenAI-style API.",
     mixinStandardHelpOptions = true, versionProvider = Inkstone.Version.class, synopsisSubcommandLabel = "[COMMAND]", usageHelpAutoWidth = true,
     footer = {"", "Without a command: serve. Each command has its own --help."},
-    subcommands = {ServeCommand.class, ChatCommand.class, TokenizeCommand.class, LogitsCommand.class, PerplexityCommand.class, BenchCommand.class, ConvertCommand.class, QuantizeCommand.class,
-        ImatrixCommand.class})
+    subcommands = {ServeCommand.class, ChatCommand.class, TokenizeCommand.class, EmbedCommand.class, LogitsCommand.class, PerplexityCommand.class, BenchCommand.class, ConvertCommand.class,
+        QuantizeCommand.class, ImatrixCommand.class})
 public final class Inkstone {
     private static final Set<String> ABOUT = Set.of("-h", "--help", "-V", "--version");
 

@@ -6,6 +6,7 @@ import inkstone.tensor.cpu.CpuBackend;
 import inkstone.tensor.reference.ReferenceBackend;
 import inkstone.transformer.LanguageModel;
 import inkstone.transformer.Models;
+import inkstone.transformer.TextModel;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.function.UnaryOperator;
@@ -66,7 +67,31 @@ final class ModelOptions {
         }
     }
 
+    /** A model that may be one for vectors only. */
+    record OpenedText(Backend backend, TextModel model, int threads, int contextLength) implements AutoCloseable {
+        @Override public void close() {
+            model.close();
+            backend.close();
+        }
+    }
+
     Opened open() throws IOException { return open(USUAL_CONTEXT); }
+
+    OpenedText openAny() throws IOException {
+        var file = path();
+        var backend = backend();
+        try {
+            var model = Models.openAny(file, backend);
+            return new OpenedText(backend, model, threads(backend), contextLength(model, USUAL_CONTEXT));
+        } catch (IOException | RuntimeException problem) {
+            backend.close();
+            throw problem;
+        }
+    }
+
+    DType cacheType() { return cacheType.dtype; }
+
+    private static int threads(Backend backend) { return backend instanceof CpuBackend cpu ? cpu.threads() : 1; }
 
     /** @param usualContext tokens of context where the user says none and the model was made for as many */
     Opened open(int usualContext) throws IOException { return open(usualContext, UnaryOperator.identity()); }
@@ -79,16 +104,15 @@ final class ModelOptions {
         var backend = decorator.apply(computing);
         try {
             var model = Models.open(file, backend);
-            int threadCount = computing instanceof CpuBackend cpu ? cpu.threads() : 1;
-            return new Opened(backend, model, threadCount, contextLength(model, usualContext), cacheType.dtype, System.nanoTime() - start);
+            return new Opened(backend, model, threads(computing), contextLength(model, usualContext), cacheType.dtype, System.nanoTime() - start);
         } catch (IOException | RuntimeException problem) {
             backend.close();
             throw problem;
         }
     }
 
-    private int contextLength(LanguageModel model, int usualContext) {
-        int most = model.model().config().contextLength();
+    private int contextLength(TextModel model, int usualContext) {
+        int most = model.config().contextLength();
         if (context == null) return Math.min(most, usualContext);
         if (context < 2 || context > most) {
             model.close();

@@ -5,7 +5,10 @@ import inkstone.server.Served;
 import inkstone.server.ServerSettings;
 import inkstone.server.StudioServer;
 import inkstone.transformer.BatchScheduler;
+import inkstone.transformer.Embedder;
+import inkstone.transformer.EmbeddingScheduler;
 import inkstone.transformer.GenerationRequest;
+import inkstone.transformer.LanguageModel;
 import inkstone.transformer.SamplerSettings;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -52,39 +55,53 @@ final class ServeCommand implements Callable<Integer> {
 
     @Override public Integer call() throws IOException, InterruptedException {
         var settings = settings();
-        try (var opened = modelOptions.open(); var scheduler = BatchScheduler.start(opened.model(), schedule(opened, settings))) {
-            var kvMemory = new Served.KvMemory(opened.cacheType().name().toLowerCase(Locale.ROOT), cacheTokens(opened), scheduler.cacheBytes());
-            var server = StudioServer.start(settings, new Served(opened.model(), scheduler, opened.contextLength(), kvMemory, opened.threads()));
-            var stop = new CountDownLatch(1);
-            var stopped = new CountDownLatch(1);
-            Runtime.getRuntime().addShutdownHook(new Thread(() -> {
-                stop.countDown();
-                awaitQuietly(stopped);
-            }, "stop"));
-            var out = command.commandLine().getOut();
-            out.printf("Inkstone listens on %s  (model %s, %d thread%s)%n", server.url(), opened.model().name(), opened.threads(), opened.threads() == 1 ? "" : "s");
-            out.flush();
-            warmUp(opened, scheduler);
-            try (server) {
-                stop.await();
-            } finally {
-                stopped.countDown();
+        try (var opened = modelOptions.openAny()) {
+            switch (opened.model()) {
+                case LanguageModel language -> serve(language, opened, settings);
+                case Embedder embedder -> serve(embedder, opened, settings);
             }
         }
         return 0;
     }
 
-    /** A made-up answer while the user still opens the page: it reads the weights from disk and lets the JVM compile the kernels, so that the first real answer begins at once. */
-    private static void warmUp(ModelOptions.Opened opened, BatchScheduler scheduler) {
-        var prompt = new int[Math.min(64, opened.contextLength() / 2)];
-        scheduler.submit(new GenerationRequest(prompt, SamplerSettings.GREEDY, 32, List.of()), piece -> {});
+    private void serve(LanguageModel model, ModelOptions.OpenedText opened, ServerSettings settings) throws IOException, InterruptedException {
+        int context = opened.contextLength(), cacheTokens = Math.multiplyExact(FULL_CONVERSATIONS, context);
+        var dtype = modelOptions.cacheType();
+        try (var scheduler = BatchScheduler.start(model, new BatchScheduler.Settings(context, cacheTokens, dtype, MAX_ACTIVE, settings.limits().queue()))) {
+            var kvMemory = new Served.KvMemory(dtype.name().toLowerCase(Locale.ROOT), cacheTokens, scheduler.cacheBytes());
+            var warmUp = new GenerationRequest(new int[Math.min(64, context / 2)], SamplerSettings.GREEDY, 32, List.of());
+            listen(settings, new Served(model, scheduler, context, kvMemory, opened.threads()), () -> scheduler.submit(warmUp, piece -> {}));
+        }
     }
 
-    private static BatchScheduler.Settings schedule(ModelOptions.Opened opened, ServerSettings settings) {
-        return new BatchScheduler.Settings(opened.contextLength(), cacheTokens(opened), opened.cacheType(), MAX_ACTIVE, settings.limits().queue());
+    private void serve(Embedder model, ModelOptions.OpenedText opened, ServerSettings settings) throws IOException, InterruptedException {
+        int context = opened.contextLength();
+        try (var scheduler = EmbeddingScheduler.start(model, context, settings.limits().queue())) {
+            var warmUp = List.of(new int[Math.min(64, context)]);
+            listen(settings, new Served(model, scheduler, context, null, opened.threads()), () -> scheduler.embed(warmUp, model.pooling()));
+        }
     }
 
-    private static int cacheTokens(ModelOptions.Opened opened) { return Math.multiplyExact(FULL_CONVERSATIONS, opened.contextLength()); }
+    /** @param warmUp a made-up request while the user still opens the page: it reads the weights from disk and lets the JVM compile the kernels, so that the first
+     *                real answer begins at once */
+    private void listen(ServerSettings settings, Served served, Runnable warmUp) throws IOException, InterruptedException {
+        var server = StudioServer.start(settings, served);
+        var stop = new CountDownLatch(1);
+        var stopped = new CountDownLatch(1);
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+            stop.countDown();
+            awaitQuietly(stopped);
+        }, "stop"));
+        var out = command.commandLine().getOut();
+        out.printf("Inkstone listens on %s  (model %s, %d thread%s)%n", server.url(), served.model().name(), served.threads(), served.threads() == 1 ? "" : "s");
+        out.flush();
+        warmUp.run();
+        try (server) {
+            stop.await();
+        } finally {
+            stopped.countDown();
+        }
+    }
 
     private static void awaitQuietly(CountDownLatch latch) {
         try {

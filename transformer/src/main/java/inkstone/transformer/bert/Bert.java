@@ -7,11 +7,9 @@ import inkstone.tensor.Weights;
 import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.EmbeddingModel;
 import inkstone.transformer.Packed;
-import inkstone.transformer.Pooling;
 import inkstone.transformer.layers.LayerNorm;
 import inkstone.transformer.layers.Qkv;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -20,38 +18,22 @@ import java.util.List;
  *
  * @param tokenTypes [types, dim], of which texts alone have the first
  */
-public record Bert(DecoderConfig config, Pooling pooling, Tensor tokenEmbd, Tensor tokenTypes, Tensor positionEmbd, LayerNorm tokenEmbdNorm, List<Block> blocks)
+public record Bert(DecoderConfig config, Tensor tokenEmbd, Tensor tokenTypes, Tensor positionEmbd, LayerNorm tokenEmbdNorm, List<Block> blocks)
         implements EmbeddingModel {
-    public static Bert of(DecoderConfig c, int types, Pooling pooling, Weights w) {
+    public static Bert of(DecoderConfig c, int types, Weights w) {
         var blocks = new ArrayList<Block>();
         for (int layer = 0; layer < c.layers(); layer++) blocks.add(Block.of(c, layer, w.at("blk." + layer + ".")));
-        return new Bert(c, pooling, w.tensor("token_embd.weight", c.vocabularySize(), c.dim()), w.tensor("token_types.weight", types, c.dim()),
+        return new Bert(c, w.tensor("token_embd.weight", c.vocabularySize(), c.dim()), w.tensor("token_types.weight", types, c.dim()),
             w.tensor("position_embd.weight", c.contextLength(), c.dim()), LayerNorm.of(w, "token_embd_norm", c.dim(), c.eps()), List.copyOf(blocks));
     }
 
-    @Override public Tensor embed(Tensor tokens) {
-        int n = tokens.shape().dim(0);
-        if (n == 0 || n > contextLength()) throw new IllegalArgumentException("a text to embed has 1 to %d tokens, got %d".formatted(contextLength(), n));
-        var context = Packed.of(tokens.scope(), n);
-        var x = tokens.embedding(tokenEmbd).add(tokens.scope().ints(new int[n]).embedding(tokenTypes)).add(context.positions().embedding(positionEmbd));
+    @Override public Tensor forward(Tensor tokens, Packed context) {
+        int[] firstType = new int[tokens.shape().dim(0)];
+        var x = tokens.embedding(tokenEmbd).add(tokens.scope().ints(firstType).embedding(tokenTypes)).add(context.positions().embedding(positionEmbd));
         x = tokenEmbdNorm.forward(x);
         for (var block : blocks) x = x.local(input -> block.forward(input, context));
-        return switch (pooling) {
-            case MEAN -> x.weightedSum(tokens.scope().floats(share(n), 1, n));
-            case CLS -> x.rows(0, 1);
-            case LAST -> x.rows(n - 1, n);
-        };
+        return x;
     }
-
-    private static float[] share(int n) {
-        var share = new float[n];
-        Arrays.fill(share, 1f / n);
-        return share;
-    }
-
-    @Override public int dim() { return config.dim(); }
-    @Override public int vocabularySize() { return config.vocabularySize(); }
-    @Override public int contextLength() { return config.contextLength(); }
 
     record Block(AttentionShape shape, int layer, Qkv qkv, Linear attnOutput, LayerNorm attnOutputNorm, Linear ffnUp, Linear ffnDown, LayerNorm layerOutputNorm) {
         static Block of(DecoderConfig c, int layer, Weights w) {

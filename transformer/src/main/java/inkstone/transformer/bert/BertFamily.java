@@ -32,17 +32,10 @@ public final class BertFamily implements EmbeddingFamily {
     @Override public EmbeddingModel fromGguf(Checkpoint file, CheckpointWeights weights, Backend backend) {
         var metadata = file.metadata();
         var config = DecoderConfig.fromGguf(file, architecture(), Rope.Pairs.HALVES);
-        var pooling = switch (metadata.integer("bert.pooling_type", 1)) {
-            case 1 -> Pooling.MEAN;
-            case 2 -> Pooling.CLS;
-            case 3 -> Pooling.LAST;
-            default -> throw new ModelException("%s: bert.pooling_type is %d, expected 1 (mean), 2 (first token) or 3 (last token)"
-                .formatted(metadata.source(), metadata.integer("bert.pooling_type")));
-        };
         if (metadata.bool("bert.attention.causal", false)) throw new ModelException("%s: a causal bert is not supported".formatted(metadata.source()));
         int types = metadata.integer("tokenizer.ggml.token_type_count", 2);
         if (types < 1) throw new ModelException("%s: token_type_count must be 1 or more, got %d".formatted(metadata.source(), types));
-        return weights.build(w -> Bert.of(config, types, pooling, w));
+        return weights.build(w -> Bert.of(config, types, w));
     }
 
     @Override public Set<String> huggingFaceArchitectures() { return Set.of("BertModel", "BertForMaskedLM"); }
@@ -59,17 +52,9 @@ public final class BertFamily implements EmbeddingFamily {
         keys.put("bert.attention.head_count", config.integer("num_attention_heads"));
         keys.put("bert.attention.layer_norm_epsilon", config.floating("layer_norm_eps", 1e-12f));
         keys.put("bert.attention.causal", false);
-        keys.put("bert.pooling_type", poolingType(config));
+        keys.put("bert.pooling_type", Pooling.MEAN.ggufType());
         keys.put("tokenizer.ggml.token_type_count", config.integer("type_vocab_size", 2));
         return HuggingFaceModel.of(BertFamily::name, keys).without(name -> UNUSED.matcher(name).matches());
-    }
-
-    /** GGUF's number for what sentence-transformers says of the model; the mean where it says nothing. */
-    private static int poolingType(Metadata config) {
-        if (config.bool("1_Pooling.pooling_mode_cls_token", false)) return 2;
-        if (config.bool("1_Pooling.pooling_mode_lasttoken", false)) return 3;
-        if (config.bool("1_Pooling.pooling_mode_mean_tokens", true)) return 1;
-        throw new ModelException("%s: the pooling of 1_Pooling/config.json is none of mean_tokens, cls_token and lasttoken".formatted(config.source()));
     }
 
     /** Releases of before 2019 call the parts of a norm gamma and beta. */
