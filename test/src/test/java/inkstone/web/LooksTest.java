@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.deque.html.axecore.args.AxeRunOptions;
 import com.deque.html.axecore.playwright.AxeBuilder;
 import com.microsoft.playwright.Browser;
+import com.microsoft.playwright.Route;
 import com.microsoft.playwright.options.ColorScheme;
 import inkstone.TinyModel;
 import inkstone.TinyStudio;
@@ -15,6 +16,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -64,6 +66,30 @@ class LooksTest {
                 visit.page.locator(".fine button").click();
                 check(visit, name + "-keys");
             }
+        }
+    }
+
+    /** The server's model writes; the page is told that it makes vectors only. */
+    @ParameterizedTest
+    @CsvSource({ "DESKTOP, LIGHT", "DESKTOP, DARK", "PHONE, LIGHT" })
+    void anEmbeddingModelComparesTextsAndSaysThatItDoesNotChat(Window window, ColorScheme scheme, Browser browser) {
+        try (var visit = new Visit(browser, studio.url(), window, scheme).expecting("Failed to load resource")) {
+            visit.page.route("**/api/studio", route -> {
+                var answer = route.fetch();
+                route.fulfill(new Route.FulfillOptions().setResponse(answer).setBody(answer.text().replace("\"kind\":\"language\"", "\"kind\":\"embedding\"")));
+            });
+            visit.page.reload();
+            assertThat(visit.page.locator("#embeds")).hasText("This model reads, but does not chat");
+            assertThat(visit.page.locator("ink-composer")).hasCount(0);
+            visit.page.locator("#others").fill("Lily saw a dog.\n\nOnce upon a time\nThe rain fell.");
+            visit.page.locator("#text").fill("Once upon a time");
+            visit.button("Compare").click();
+            assertThat(visit.page.locator(".nearness li")).hasCount(3);
+            assertThat(visit.page.locator(".nearness li").first()).hasText(Pattern.compile("1\\.00\\s*Once upon a time"));
+            check(visit, (window + "-" + scheme).toLowerCase(Locale.ROOT) + "-embedding");
+            visit.page.locator("#text").fill("long ".repeat(5000));
+            visit.button("Compare").click();
+            assertThat(visit.page.locator(".note.bad")).containsText("send it in parts");
         }
     }
 

@@ -1,4 +1,4 @@
-// The page's side of the HTTP API: one GET for the state of the studio, one POST whose answer arrives as server-sent events.
+// The page's side of the HTTP API: one GET for the state of the studio, one POST whose answer arrives as server-sent events, one for vectors.
 
 const KEY = "inkstone.key";
 
@@ -77,6 +77,14 @@ export async function* chat(request, signal) {
   } finally {
     reader.cancel().catch(() => {});   // already closed or aborted: nothing is left to cancel
   }
+}
+
+/** The vectors of texts, of length 1 each, and how many tokens they took. Throws ChatError. */
+export async function embed(texts) {
+  const response = await reach("/v1/embeddings", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ input: texts }) });
+  if (!response.ok) throw await refusal(response);
+  const { data, usage } = await response.json();
+  return { vectors: data.map(entry => entry.embedding), tokens: usage.total_tokens };
 }
 
 async function reach(url, { headers, ...options } = {}) {

@@ -10,6 +10,7 @@ import { Keys } from "./keys.js";
 import { exportChat, Library } from "./library.js";
 import { Session } from "./session.js";
 import "./chats.js";
+import "./compare.js";
 import "./composer.js";
 import "./panel.js";
 import "./toast.js";
@@ -50,6 +51,7 @@ class App extends SessionElement {
   // What keys and events do; each returns true where it did something.
 
   newChat() {
+    if (this.#embeds) return false;
     history.pushState(null, "", location.pathname);
     this.#opened();
     this.querySelector("ink-composer").focus();
@@ -69,6 +71,7 @@ class App extends SessionElement {
   }
 
   step(by) {
+    if (this.#embeds) return false;
     this.querySelector("ink-transcript").step(by);
     return true;
   }
@@ -84,15 +87,18 @@ class App extends SessionElement {
     this.session.open(location.hash.slice(1));
   }
 
+  /* The model makes vectors of texts only. */
+  get #embeds() {
+    return this.session.studio?.model?.kind === "embedding";
+  }
+
   render() {
+    if (this.#embeds) return this.#withoutChats();
     const { session } = this, title = titleOf(session.chat);
     document.title = `${title} · Inkstone`;
-    const themeButton = html`<button class="btn ghost icon-only" type="button" data-theme-toggle aria-label="Switch between light and dark">${icon("theme")}</button>`;
     return html`
       <header class="side">
-        <div class="side-top">
-          <a class="brand" href="/"><svg viewBox="0 0 28 28" aria-hidden="true"><use href="#mark"></use></svg>Inkstone</a>${themeButton}
-        </div>
+        ${this.#brand()}
         <nav class="nav" aria-label="Main"><ul><li><a href="#${session.chat.id}" aria-current="page"><span class="seal">${icon("chat")}</span>Chat</a></li></ul></nav>
         ${withSidebar.matches ? html`<nav class="side-list" aria-label="Conversations"><ink-chats .session=${session}></ink-chats></nav>` : nothing}
         ${this.#machine()}
@@ -102,7 +108,7 @@ class App extends SessionElement {
           <div class="col">
             <header class="bar"><h1>${title}</h1><div class="end">${this.#model()}
               ${withPanel.matches || !withSidebar.matches ? nothing : this.#opener("sheet", "settings", "Settings for this chat")}
-              <span class="phone-only">${themeButton}</span></div></header>
+              <span class="phone-only">${this.#theme()}</span></div></header>
             <ink-transcript .session=${session}></ink-transcript>
             <div class="sr" role="status" data-announce></div>
             <div class="dock"><div>${this.#notes()}<ink-composer .session=${session}></ink-composer>
@@ -119,6 +125,34 @@ class App extends SessionElement {
         <div class="window-head"><h2>This chat</h2>${this.#closer()}</div><ink-panel .session=${session}></ink-panel></dialog>`}
       <ink-keys></ink-keys>
       <ink-toast></ink-toast>`;
+  }
+
+  #withoutChats() {
+    const { session } = this;
+    document.title = "Compare texts · Inkstone";
+    return html`
+      <header class="side">
+        ${this.#brand()}
+        ${this.#machine()}
+      </header>
+      <main class="main" id="main" tabindex="-1">
+        <div class="col alone">
+          <header class="bar"><h1>Compare texts</h1><div class="end">${this.#model()}<span class="phone-only">${this.#theme()}</span></div></header>
+          <ink-compare .session=${session}></ink-compare>
+          <div class="sr" role="status" data-announce></div>
+          <div class="dock"><div>${this.#notes()}</div></div>
+        </div>
+      </main>
+      <ink-keys></ink-keys>
+      <ink-toast></ink-toast>`;
+  }
+
+  #brand() {
+    return html`<div class="side-top"><a class="brand" href="/"><svg viewBox="0 0 28 28" aria-hidden="true"><use href="#mark"></use></svg>Inkstone</a>${this.#theme()}</div>`;
+  }
+
+  #theme() {
+    return html`<button class="btn ghost icon-only" type="button" data-theme-toggle aria-label="Switch between light and dark">${icon("theme")}</button>`;
   }
 
   #opener(id, symbol, label) {
