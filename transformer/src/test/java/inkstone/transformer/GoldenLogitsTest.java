@@ -17,6 +17,7 @@ import inkstone.tensor.reference.ReferenceBackend;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -41,6 +42,17 @@ class GoldenLogitsTest {
                 assertTrue(packed < TOLERANCE && cached < TOLERANCE, "%s on %s: off by %s packed, %s through the cache".formatted(name, device, packed, cached));
                 if (Boolean.getBoolean("inkstone.figures")) System.out.printf("%-16s %-9s packed %.1e, through the cache %.1e%n", name, device, packed, cached);
             }
+        }
+    }
+
+    /** Models that use most kernels between them; tagged, so that the build runs them once for each vector width, and once without fused multiply-add. */
+    @Tag("widths") @ParameterizedTest @ValueSource(strings = {"qwen3", "gemma2", "gptoss-mxfp4", "deepseek2-lite", "mamba", "rwkv7"})
+    void logitsAreThoseOfEveryVectorWidth(String name) throws IOException {
+        var file = folder("golden-logits").resolve(name);
+        int[] tokens = ints(file.resolve("tokens.txt"));
+        try (var backend = TestData.backend("cpu"); var model = Models.open(file.resolve("model.gguf"), backend)) {
+            double difference = largestDifferenceThroughTheCache(model, tokens, floats(file.resolve("logits.f32")));
+            assertTrue(difference < TOLERANCE, "off by " + difference);
         }
     }
 

@@ -56,6 +56,12 @@ public final class CpuBackend implements Backend {
 
     public int threads() { return workers.threads(); }
 
+    /** Bits of the vectors that the kernels compute with. */
+    public int vectorBits() { return Lanes.F.vectorBitSize(); }
+
+    /** Whether the machine multiplies and adds in one instruction. */
+    public boolean fusedMultiplyAdd() { return Lanes.FMA; }
+
     @Override public String name() { return "cpu"; }
     @Override public Kernels kernels() { return kernels; }
     @Override public MemorySegment allocate(long bytes) { return memory.allocate(bytes); }
