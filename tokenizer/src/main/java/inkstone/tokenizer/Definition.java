@@ -32,7 +32,10 @@ record Definition(String source, Model model, List<String> pieces, Kind[] kinds,
     /** A vocabulary larger than any in use (the largest known have about 260,000 pieces): a file that asks for more is broken, not big. */
     static final int LARGEST_VOCABULARY = 1 << 22;
 
-    /** Byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909), or the longest-match WordPiece of BERT (arXiv:1810.04805). */
+    /**
+     * Byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909), the longest-match WordPiece of BERT (arXiv:1810.04805), or the likeliest of all ways to cut a text
+     * (Kudo 2018, arXiv:1804.10959).
+     */
     sealed interface Model {
         /**
          * @param ignoreMerges whether a word that is a piece is taken whole, whatever the merges say
@@ -43,6 +46,9 @@ record Definition(String source, Model model, List<String> pieces, Kind[] kinds,
 
         /** @param longestWord words of more characters are unknown */
         record WordPiece(int longestWord) implements Model {}
+
+        /** @param scores log-probability of each piece */
+        record Unigram(double[] scores) implements Model {}
     }
 
     record Merge(String left, String right) {}

@@ -41,8 +41,9 @@ final class GgufVocabulary {
             case "gpt2" -> new GgufVocabulary(metadata).readByteLevel();
             case "llama" -> new GgufVocabulary(metadata).readSentencePiece();
             case "bert" -> new GgufVocabulary(metadata).readWordPiece();
+            case "t5" -> new GgufVocabulary(metadata).readUnigram();
             case "no_vocab", "none" -> throw new ModelException("%s: was written without a vocabulary; use a file that has one".formatted(metadata.source()));
-            default -> throw new ModelException("%s: tokenizer model \"%s\" is not supported; supported are gpt2, llama and bert"
+            default -> throw new ModelException("%s: tokenizer model \"%s\" is not supported; supported are gpt2, llama, bert and t5"
                     .formatted(metadata.source(), model));
         };
     }
@@ -65,6 +66,30 @@ final class GgufVocabulary {
         var normalizers = prefix ? List.of(Steps.prepend("\u2581"), spaces) : List.of(spaces);
         return definition(new Model.Bpe(false, true, ""), mergesByScore(source, pieces, kinds, readScores()), normalizers, List.of(),
                 prefix ? Spelling.SENTENCE_PREFIXED : Spelling.SENTENCE, marks);
+    }
+
+    private Definition readUnigram() {
+        if (metadata.bool(KEYS + "treat_whitespace_as_suffix", false)) throw wrong("spaces at the end of words are not supported");
+        boolean prefix = metadata.bool(KEYS + "add_space_prefix", false);
+        var normalizers = new ArrayList<ObjectNode>();
+        if (metadata.has(KEYS + "precompiled_charsmap")) normalizers.add(precompiled(metadata.integers(KEYS + "precompiled_charsmap")));
+        if (metadata.bool(KEYS + "remove_extra_whitespaces", false)) normalizers.addAll(Steps.withoutExtraSpaces());
+        if (prefix) normalizers.add(Steps.prepend("\u2581"));
+        normalizers.add(Steps.replace(" ", "\u2581"));
+        var marks = marks(-1, 1, 2, -1, -1, false);
+        if (marks.unknown() < 0) throw wrong("a unigram vocabulary needs an unknown token");
+        kinds[marks.unknown()] = Kind.UNKNOWN;
+        return definition(new Model.Unigram(readScores()), List.of(), normalizers, List.of(), prefix ? Spelling.SENTENCE_PREFIXED : Spelling.SENTENCE, marks);
+    }
+
+    private ObjectNode precompiled(long[] characterMap) {
+        var bytes = new byte[characterMap.length];
+        for (int i = 0; i < bytes.length; i++) bytes[i] = (byte) characterMap[i];
+        try {
+            return Steps.precompiled(bytes);
+        } catch (ModelException broken) {
+            throw wrong("%s", broken.getMessage());
+        }
     }
 
     private Definition readWordPiece() {
@@ -184,7 +209,7 @@ final class GgufVocabulary {
         if (bert && eos < 0) eos = separator;
         int end = bert ? separator : eos;
         boolean addBegin = adds("add_bos_token", addsBos && bos >= 0, bos, "bos_token_id");
-        boolean addEnd = bert ? end >= 0 : adds("add_eos_token", false, eos, "eos_token_id");
+        boolean addEnd = bert ? end >= 0 : adds("add_eos_token", metadata.string(KEYS + "model").equals("t5") && eos >= 0, eos, "eos_token_id");
         return new Marks(bos, eos, unknown, separator, padding, mask, Definition.endOfGeneration(pieces, kinds, eos, eot, eom), addBegin, addEnd, end);
     }
 
@@ -210,6 +235,7 @@ final class GgufVocabulary {
     static Map<String, Object> write(Definition definition) {
         var keys = new LinkedHashMap<String, Object>();
         var pieces = definition.pieces();
+        if (definition.model() instanceof Model.Unigram) throw definition.wrong("a unigram vocabulary cannot be written as GGUF; use a GGUF file of the model");
         if (new HashSet<>(pieces).size() < pieces.size()) throw definition.wrong("two tokens have the same spelling, which GGUF does not allow");
         switch (definition.spelling()) {
             case BYTE_LEVEL -> writeByteLevel(definition, keys);

@@ -2,6 +2,7 @@ package inkstone.tokenizer;
 
 import inkstone.tensor.ModelException;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.List;
 import java.util.Set;
 import tools.jackson.databind.JsonNode;
@@ -17,7 +18,8 @@ final class Steps {
     private static final Set<String> PLAIN_PRE_TOKENIZERS = Set.of("BertPreTokenizer", "Whitespace", "WhitespaceSplit");
     private static final Set<String> BEHAVIORS = Set.of("Isolated", "Removed", "MergedWithPrevious", "MergedWithNext", "Contiguous");
     private static final Set<String> SCHEMES = Set.of("always", "first", "never");
-    private static final Set<String> REPLACED_EXPRESSIONS = Set.of(" {2,}", "\\s+");
+    private static final String SPACES = " {2,}", SPACE_AT_EITHER_END = "\\A | \\z";
+    private static final Set<String> REPLACED_EXPRESSIONS = Set.of(SPACES, SPACE_AT_EITHER_END, "\\s+");
 
     private Steps() {}
 
@@ -39,6 +41,27 @@ final class Steps {
         var step = step("Replace");
         step.putObject("pattern").put("String", text);
         return step.put("content", by);
+    }
+
+    /** Runs of spaces become one, and none is left at either end. */
+    static List<ObjectNode> withoutExtraSpaces() { return List.of(replaceExpression(SPACES, " "), replaceExpression(SPACE_AT_EITHER_END, "")); }
+
+    private static ObjectNode replaceExpression(String expression, String by) {
+        var step = step("Replace");
+        step.putObject("pattern").put("Regex", expression);
+        return step.put("content", by);
+    }
+
+    /** What SentencePiece does to characters first; throws {@link ModelException} where the map is broken. */
+    static ObjectNode precompiled(byte[] characterMap) {
+        CharacterMap.check(characterMap);
+        return step("Precompiled").put("precompiled_charsmap", Base64.getEncoder().encodeToString(characterMap));
+    }
+
+    /** Whether the last of these steps leaves no space: they become U+2581. */
+    static boolean replaceSpaces(List<ObjectNode> normalizers, List<ObjectNode> preTokenizers) {
+        return preTokenizers.stream().anyMatch(step -> step.path("type").stringValue("").equals("Metaspace"))
+            || !normalizers.isEmpty() && normalizers.getLast().equals(replace(" ", "\u2581"));
     }
 
     static ObjectNode bertNormalizer(boolean lowercase, boolean stripAccents) {
@@ -75,6 +98,13 @@ final class Steps {
                 boolean lowercase = flag(node, "lowercase", true);
                 yield bertNormalizer(lowercase, flag(node, "strip_accents", lowercase))
                         .put("clean_text", flag(node, "clean_text", true)).put("handle_chinese_chars", flag(node, "handle_chinese_chars", true));
+            }
+            case "Precompiled" -> {
+                try {
+                    yield precompiled(Base64.getDecoder().decode(node.path("precompiled_charsmap").stringValue("")));
+                } catch (IllegalArgumentException broken) {
+                    throw new ModelException("precompiled_charsmap should be base64");
+                }
             }
             case "Replace" -> {
                 var content = node.path("content").stringValue("");

@@ -75,8 +75,10 @@ final class TokenizerJson {
     private Definition read() {
         var model = root.path("model");
         var type = model.path("type").stringValue(model.has("merges") ? "BPE" : "");
-        if (!type.equals("BPE") && !type.equals("WordPiece")) throw wrong("model type \"%s\" is not supported; supported are BPE and WordPiece", type);
-        readPieces(model.path("vocab"));
+        boolean unigram = type.equals("Unigram");
+        if (!type.equals("BPE") && !type.equals("WordPiece") && !unigram) throw wrong("model type \"%s\" is not supported; supported are BPE, WordPiece and Unigram", type);
+        double[] scores = unigram ? readScoredPieces(model.path("vocab")) : null;
+        if (!unigram) readPieces(model.path("vocab"));
         var lstrip = new BitSet();
         var rstrip = new BitSet();
         readAdded(lstrip, rstrip);
@@ -88,7 +90,8 @@ final class TokenizerJson {
             throw wrong("%s", e.getMessage());
         }
         var spelling = type.equals("WordPiece") ? Spelling.WORDPIECE : spelling(normalizers, preTokenizers);
-        int unknown = ids.getOrDefault(model.path("unk_token").stringValue(""), -1);
+        int unknown = unigram ? model.path("unk_id").asInt(-1) : ids.getOrDefault(model.path("unk_token").stringValue(""), -1);
+        if (unigram) return unigram(model, scores, unknown, normalizers, preTokenizers, lstrip, rstrip);
         if (unknown >= 0 && spelling != Spelling.BYTE_LEVEL) kinds[unknown] = Kind.UNKNOWN;
         if (spelling == Spelling.WORDPIECE) {
             if (unknown < 0) throw wrong("unk_token is not in the vocabulary");
@@ -105,15 +108,42 @@ final class TokenizerJson {
                 lstrip, rstrip);
     }
 
+    private Definition unigram(JsonNode model, double[] scores, int unknown, List<ObjectNode> normalizers, List<ObjectNode> preTokenizers, BitSet lstrip, BitSet rstrip) {
+        if (unknown < 0 || unknown >= scores.length) throw wrong("unk_id should be a number from 0 to %d", scores.length - 1);
+        if (model.path("byte_fallback").asBoolean(false)) throw wrong("Unigram with byte_fallback is not supported; use a GGUF file of the model");
+        if (!Steps.replaceSpaces(normalizers, preTokenizers)) throw wrong("Unigram without a step that makes spaces U+2581 is not supported");
+        kinds[unknown] = Kind.UNKNOWN;
+        return new Definition(source, new Model.Unigram(Arrays.copyOf(scores, pieces.size())), pieces, kinds, List.of(), normalizers, preTokenizers,
+                spelling(normalizers, preTokenizers), marks(unknown), lstrip, rstrip);
+    }
+
+    /** Pairs of a piece and its score, in the order of their ids. */
+    private double[] readScoredPieces(JsonNode vocabulary) {
+        if (!vocabulary.isArray() || vocabulary.isEmpty() || vocabulary.size() > Definition.LARGEST_VOCABULARY) throw wrong("model.vocab should be a list of pieces and scores");
+        var scores = new double[vocabulary.size()];
+        for (int id = 0; id < scores.length; id++) {
+            var pair = vocabulary.get(id);
+            if (!pair.isArray() || pair.size() != 2 || !pair.get(0).isString() || !pair.get(1).isNumber()) throw wrong("piece %d should be a text and a score", id);
+            put(id, pair.get(0).stringValue());
+            scores[id] = pair.get(1).doubleValue();
+        }
+        readAddedPieces();
+        return scores;
+    }
+
     private void readPieces(JsonNode vocabulary) {
         if (!vocabulary.isObject()) throw wrong("model.vocab should be an object of pieces and ids");
         for (var entry : vocabulary.properties()) put(id(entry.getValue(), entry.getKey()), entry.getKey());
+        readAddedPieces();
+    }
+
+    private void readAddedPieces() {
         for (var added : root.path("added_tokens")) put(id(added.path("id"), added.path("content").stringValue("")), added.path("content").stringValue(""));
         if (spelled.isEmpty()) throw wrong("the vocabulary is empty");
         var all = new String[spelled.lastKey() + 1];
         kinds = new Kind[all.length];
         Arrays.fill(kinds, Kind.UNUSED);
-        for (int id = 0; id < all.length; id++) all[id] = "[PAD" + id + "]";
+        for (int id = 0; id < all.length; id++) all[id] = hole(id);
         spelled.forEach((id, piece) -> {
             all[id] = piece;
             kinds[id] = Kind.NORMAL;
@@ -121,6 +151,9 @@ final class TokenizerJson {
         pieces = List.of(all);
         ids = Definition.firstIds(pieces);
     }
+
+    /** The name of an id that the file says nothing of. */
+    private static String hole(int id) { return "[PAD" + id + "]"; }
 
     private int id(JsonNode id, String piece) {
         if (!id.isInt() || id.intValue() < 0 || id.intValue() >= Definition.LARGEST_VOCABULARY) {
@@ -342,6 +375,11 @@ final class TokenizerJson {
                 json.writeStringProperty("continuing_subword_prefix", "##");
                 json.writeNumberProperty("max_input_chars_per_word", wordPiece.longestWord());
             }
+            case Model.Unigram unigram -> {
+                writeUnigram(definition, unigram, json, forEngine);
+                json.writeEndObject();
+                return;
+            }
         }
         json.writeName("vocab");
         json.writeStartObject();
@@ -353,6 +391,27 @@ final class TokenizerJson {
         json.writeEndObject();
         if (definition.model() instanceof Model.Bpe) writeMerges(definition, json, ids, forEngine);
         json.writeEndObject();
+    }
+
+    /** Ids are places in the list, so what is withheld keeps its place under a name with a space, which no text has left when it comes to the model. */
+    private static void writeUnigram(Definition definition, Model.Unigram unigram, JsonGenerator json, boolean forEngine) {
+        json.writeStringProperty("type", "Unigram");
+        json.writeNumberProperty("unk_id", definition.marks().unknown());
+        json.writeBooleanProperty("byte_fallback", false);
+        json.writeName("vocab");
+        json.writeStartArray();
+        var ids = definition.ids();
+        for (int id = 0; id < definition.kinds().length; id++) {
+            var piece = definition.pieces().get(id);
+            var kind = definition.kinds()[id];
+            boolean hole = kind == Kind.UNUSED && piece.equals(hole(id));
+            boolean hidden = forEngine && (kind.needsTrust() || kind == Kind.BYTE || hole || ids.get(piece) != id);
+            json.writeStartArray();
+            json.writeString(hidden ? " " + id : piece);
+            json.writeNumber(unigram.scores()[id]);
+            json.writeEndArray();
+        }
+        json.writeEndArray();
     }
 
     /* Whether the engine is not told of a token. Of the unknown ones it needs the one that stands for what it cannot spell. */

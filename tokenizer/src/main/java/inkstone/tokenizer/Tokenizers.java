@@ -8,7 +8,7 @@ import java.util.Map;
 
 /**
  * Opens the tokenizer of a model file, and carries it from one kind of file to the other. Byte-level BPE (GPT-2, Llama 3, Qwen, ...), SentencePiece BPE
- * (Llama 2, Phi-3, ...) and WordPiece (BERT). A file that is wrong or asks for something else is a {@link ModelException} that says what.
+ * (Llama 2, Phi-3, ...), unigrams (T5, XLM-R) and WordPiece (BERT). A file that is wrong or asks for something else is a {@link ModelException} that says what.
  *
  * <p>{@code decode(encode(text))} is the text for the first two, except: half surrogate pairs become U+FFFD, SentencePiece reads U+2581 as a space, bytes and
  * characters that a vocabulary lacks are dropped or unknown, and tokens that swallow white space or normalizers (NFC) do so. SentencePiece puts a space of its own
