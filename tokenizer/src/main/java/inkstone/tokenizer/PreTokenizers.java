@@ -74,6 +74,11 @@ final class PreTokenizers {
         add("tekken", words(UPPER_LOWER + "|" + UPPER + "|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|" + SPACES), true, true);
         add(words(UPPER_LOWER + CONTRACTIONS + "?|" + UPPER + CONTRACTIONS + "?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|" + SPACES),
                 "gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2");
+        add("granite-embed-multi-97m", words(UPPER_LOWER + CONTRACTIONS + "?|" + UPPER + CONTRACTIONS + "?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|" + SPACES), true, false);
+        add(words("[\\p{Han}]+|" + withoutHan(UPPER_LOWER) + CONTRACTIONS + "?|" + withoutHan(UPPER) + CONTRACTIONS + "?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" + SPACES), "kimi-k2");
+        add(words(CONTRACTIONS + "|[^\\r\\n\\p{L}\\p{N}]?(?:\\p{L}\\p{M}*(?: \\p{L}\\p{M}*)*)+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]?|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+"), "exaone-moe");
+        add("chameleon", List.of(split("<sentinel:[0-9]+>"), split("(IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z"), split("([\\t\\n]|    |  )"), split("\\p{N}"),
+                split("[\\p{P}!-/:-@\\[-`{-~]"), byteLevel(true)), false, true);
         add("youtu", words("[\uAC00-\uD7A3\u3131-\u318E]+|[\uFF01\u2026\u201C\u201D\u2018\u2019\u2014\uFF1A\uFF1B\uFF0C\u3001-\u303F\uFE30-\uFE4F]+|[\u3105-\u312F]+|" + CJK,
                 UPPER_LOWER + CONTRACTIONS + "?|" + UPPER + CONTRACTIONS + "?|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|" + SPACES), true, false);
         add(words("[\\r\\n]", "\\s?[" + CASED_LETTERS + "]+", "\\s?[!-/:-~\uFF01-\uFF0F\uFF1A-\uFF5E\u2018-\u201F\u3000-\u3002]+", "\\s+$", DEEPSEEK_ASIAN, "\\p{N}+"), "deepseek-llm");
@@ -94,6 +99,8 @@ final class PreTokenizers {
     }
 
     private PreTokenizers() {}
+
+    private static String withoutHan(String expression) { return expression.replace("\\p{M}]", "\\p{M}&&[^\\p{Han}]]"); }
 
     private static List<ObjectNode> words(String... expressions) {
         var steps = new ArrayList<ObjectNode>();

@@ -60,6 +60,9 @@ class PreTokenizersTest {
             "deepseek-llm;ab 12/n b!;ab| |12|/n| b|!",
             "bloom;Hi, you 12;Hi|,| you| 12",
             "viking;Hi, you 12;Hi|,| you| |1|2",
+            "exaone-moe;It's a b c 12!/n x;It|'s| a b c| |1|2|!/n| x",
+            "kimi-k2;HelloWorld你好b's 1234/n;Hello|World|你好|b's| |123|4|/n",
+            "chameleon;IMGIMGABZ a-b 12;IMGIMGABZ| a|-|b| |1|2",
     })
     void wordsAreCutAsTheModelsCutThem(String name, String text, String words) throws IOException {
         assertEquals(words.replace("/n", "\n"), String.join("|", words(name, text.replace("/n", "\n"))));
