@@ -24,6 +24,7 @@ import inkstone.transformer.gptoss.GptOssFamily;
 import inkstone.transformer.granite.GraniteFamily;
 import inkstone.transformer.llama.LlamaFamily;
 import inkstone.transformer.mamba.MambaFamily;
+import inkstone.transformer.nomicbert.NomicBertFamily;
 import inkstone.transformer.olmo2.Olmo2Family;
 import inkstone.transformer.phi2.Phi2Family;
 import inkstone.transformer.phi3.Phi3Family;
@@ -48,7 +49,7 @@ public final class Models {
         new Gemma2Family(), new Gemma3Family(), new StableLmFamily(), new Phi2Family(), new FalconFamily(), new GraniteFamily("granite"),
         new GraniteFamily("granitemoe"), new GptOssFamily(), new Olmo2Family(), new SmolLm3Family(), new GptNeoxFamily(),
         new CommandRFamily("command-r"), new CommandRFamily("cohere2"), new Deepseek2Family(), new MambaFamily(), new Rwkv7Family());
-    private static final List<EmbeddingFamily> EMBEDDING_FAMILIES = List.of(new BertFamily());
+    private static final List<EmbeddingFamily> EMBEDDING_FAMILIES = List.of(new BertFamily(), new NomicBertFamily());
 
     private Models() {}
 

@@ -34,6 +34,12 @@ final class RandomGguf {
         return this;
     }
 
+    /** A key that does not begin with the architecture's name. */
+    RandomGguf plainKey(String name, Object value) {
+        keys.put(name, value);
+        return this;
+    }
+
     RandomGguf tensor(String name, int... dims) {
         tensors.put(name, dims);
         return this;

@@ -11,7 +11,9 @@ import inkstone.tensor.Scope;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -157,6 +159,27 @@ class RandomModelsTest {
                 var hidden = model.model().forward(scope.ints(TOKENS), Packed.of(scope, TOKENS.length));
                 float[] logits = model.model().logits(hidden.rows(TOKENS.length - 1, TOKENS.length)).toFloats();
                 for (int i = 0; i < expected.length; i++) assertEquals(expected[i], logits[EVERY * i], tolerance(name), "%s on %s, token %d".formatted(name, device, EVERY * i));
+            }
+        }
+    }
+
+    /** The vector of {@link #TOKENS} by the mean, numbers 0, 8, 16, ... of 64; of a file with rotary positions, SwiGLU and other heads for keys than for queries. */
+    @Test void nomicBertsVectorsMatchLlamaCpp(@TempDir Path temporary) throws IOException {
+        var m = new RandomGguf("nomic-bert", 3, true).key("attention.causal", false).key("pooling_type", 1).plainKey("tokenizer.ggml.token_type_count", 2)
+            .tensor("token_types.weight", 2, DIM).affine("token_embd_norm", DIM);
+        for (int i = 0; i < 3; i++) {
+            var p = "blk." + i + ".";
+            m.tensor(p + "attn_qkv.weight", (HEADS + 2 * KV_HEADS) * HEAD_DIM, DIM).tensor(p + "attn_output.weight", DIM, DIM).affine(p + "attn_output_norm", DIM)
+                .gated(p, "", HIDDEN).affine(p + "layer_output_norm", DIM);
+        }
+        var kept = System.getProperty("inkstone.keep");
+        var file = (kept == null ? temporary : Path.of(kept)).resolve("nomic-bert.gguf");
+        m.write(TestData.folder("golden-logits").resolve("qwen2").resolve("model.gguf"), file);
+        float[] expected = expected("nomic-bert");
+        for (var device : new String[] {"reference", "cpu"}) {
+            try (var backend = TestData.backend(device); var model = Models.openEmbedder(file, backend); var scheduler = EmbeddingScheduler.start(model, 64, 1)) {
+                float[] vector = scheduler.embed(List.of(TOKENS), model.pooling()).join().getFirst();
+                for (int i = 0; i < expected.length; i++) assertEquals(expected[i], vector[8 * i], 1e-5, "%s, number %d".formatted(device, 8 * i));
             }
         }
     }
