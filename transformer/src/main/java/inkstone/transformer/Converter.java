@@ -174,6 +174,7 @@ public final class Converter implements AutoCloseable {
                 case EmbeddingFamily family -> family.fromGguf(folder.file(), weights, backend);
                 default -> throw new IllegalStateException("%s makes no model".formatted(folder.family()));
             }
+            UnheededKeys.refuse(folder.file().metadata(), folder.family().architecture());
         }
     }
 

@@ -15,6 +15,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Supplier;
+import java.util.stream.LongStream;
 
 /**
  * The numbers that every decoder has, whatever its blocks look like. What only some families have stands in a record of that family.
@@ -28,6 +29,8 @@ import java.util.function.Supplier;
  */
 public record DecoderConfig(String architecture, int vocabularySize, int dim, int hidden, int layers, int heads, int kvHeads, int headDim, float eps,
                             int contextLength, int window, float ropeBase, int rotaryDim, RopeScaling scaling, Rope.Pairs pairs) implements ModelConfig {
+    /** Tables of LongRoPE (Ding et al. 2024, arXiv:2402.13753): what frequencies are divided by in contexts up to the original length, and in longer ones. */
+    public static final String SHORT_FACTORS = "rope_factors_short.weight", LONG_FACTORS = "rope_factors_long.weight";
     private static final String ROPE_FREQS = "rope_freqs.weight";
     /** Behind the architecture's name: "halves" in what a folder is seen as, where its pairs lie otherwise than in GGUF files, which have no such key. */
     static final String ROPE_PAIRS = ".rope.pairs";
@@ -60,9 +63,9 @@ public record DecoderConfig(String architecture, int vocabularySize, int dim, in
     /** Floats in a row of keys, and of values. */
     public int keyDim() { return kvHeads * headDim; }
 
-    /** The rotation of this model's heads. A table of frequencies that the file has is in {@link #scaling} already; here it is asked for, so that it counts as used. */
+    /** The rotation of this model's heads. Tables that the file has are in {@link #scaling} already; here they are asked for, so that they count as used. */
     public Rope rope(Weights w, Backend backend) {
-        if (w.has(ROPE_FREQS)) w.tensor(ROPE_FREQS, rotaryDim / 2);
+        for (var table : new String[] {ROPE_FREQS, SHORT_FACTORS, LONG_FACTORS}) if (w.has(table)) w.tensor(table, rotaryDim / 2);
         return rope(ropeBase, scaling, backend);
     }
 
@@ -73,8 +76,27 @@ public record DecoderConfig(String architecture, int vocabularySize, int dim, in
         return new Rope(Tensor.of(DType.F32, table, frequencies.length), scaling.magnitude(), pairs, headDim);
     }
 
+    /**
+     * Asks for the tensors of layers behind the model's last, which guess tokens further ahead (Gloeckle et al. 2024, arXiv:2404.19737) and are not used, so that they count as
+     * known.
+     */
+    public void passOverFurtherLayers(Checkpoint file, Weights w) {
+        if (file.metadata().integer(architecture + ".nextn_predict_layers", 0) == 0) return;
+        for (var name : file.tensors().keySet()) {
+            var parts = name.split("\\.", 3);
+            if (parts[0].equals("blk") && parts.length == 3 && parts[1].matches("\\d{1,4}") && Integer.parseInt(parts[1]) >= layers) w.has(name);
+        }
+    }
+
     public DecoderConfig withScaling(RopeScaling scaling) {
         return new DecoderConfig(architecture, vocabularySize, dim, hidden, layers, heads, kvHeads, headDim, eps, contextLength, window, ropeBase, rotaryDim, scaling, pairs);
+    }
+
+    /**
+     * With the table for short contexts. Keys in a cache cannot change from one table to the other, so the context ends where the long one would begin.
+     */
+    public DecoderConfig withLongRope(float[] shortFactors, float magnitude, int originalContext) {
+        return withScaling(new RopeScaling.Divided(RopeScaling.NONE, shortFactors, magnitude)).withContextLength(Math.min(contextLength, originalContext));
     }
 
     public DecoderConfig withWindow(int window) {
@@ -87,11 +109,18 @@ public record DecoderConfig(String architecture, int vocabularySize, int dim, in
 
     // ---- files -----------------------------------------------------------------------------------------------------------------------------------------
 
-    /** From the {@code architecture.*} keys of a GGUF file, the rows of its token_embd, and its rope_freqs where it has them (Llama 3.1 and later). */
+    /** From the {@code architecture.*} keys of a GGUF file, the rows of its token_embd, and its tables of rotary factors where it has some (Llama 3.1, LongRoPE). */
     public static DecoderConfig fromGguf(Checkpoint file, String architecture, Rope.Pairs pairs) {
         var embedding = file.tensors().get("token_embd.weight");
         if (embedding == null) throw new ModelException("%s: tensor token_embd.weight is missing".formatted(file.metadata().source()));
-        return fromGguf(file.metadata(), architecture, embedding.shape().dim(0), vector(file, ROPE_FREQS), pairs);
+        var config = fromGguf(file.metadata(), architecture, embedding.shape().dim(0), vector(file, ROPE_FREQS), pairs);
+        float[] shortFactors = vector(file, SHORT_FACTORS);
+        if (shortFactors == null) return config;
+        return named(file.metadata(), () -> {
+            require(shortFactors.length == config.rotaryDim() / 2, "%d rotary dimensions do not fit the size of rope_factors_short".formatted(config.rotaryDim()));
+            return config.withLongRope(shortFactors, config.scaling().magnitude(),
+                file.metadata().integer(architecture + ".rope.scaling.original_context_length", config.contextLength()));
+        });
     }
 
     /** The numbers of a vector in the file, null where it has none of that name. */
@@ -107,7 +136,7 @@ public record DecoderConfig(String architecture, int vocabularySize, int dim, in
     static DecoderConfig fromGguf(Metadata file, String architecture, int vocabularySize, float[] ropeFactors, Rope.Pairs pairs) {
         return named(file, () -> {
             String prefix = architecture + ".";
-            int dim = file.integer(prefix + "embedding_length"), heads = positive("head count", file.integer(prefix + "attention.head_count"));
+            int dim = file.integer(prefix + "embedding_length"), heads = positive("head count", everywhere(file, prefix + "attention.head_count"));
             int headDim = file.integer(prefix + "attention.key_length", dim / heads), valueDim = file.integer(prefix + "attention.value_length", headDim);
             require(file.has(prefix + "attention.key_length") || dim % heads == 0, "embedding length %d is not divisible by %d heads".formatted(dim, heads));
             require(valueDim == headDim, "keys of %d and values of %d dimensions differ, which no model of this family has".formatted(headDim, valueDim));
@@ -116,8 +145,8 @@ public record DecoderConfig(String architecture, int vocabularySize, int dim, in
             var scaling = RopeScaling.fromGguf(file, architecture);
             var layerNorm = prefix + "attention.layer_norm_epsilon";
             boolean halved = file.string(architecture + ROPE_PAIRS, "").equals("halves");
-            return new DecoderConfig(architecture, vocabularySize, dim, file.integer(prefix + "feed_forward_length"), file.integer(prefix + "block_count"), heads,
-                file.integer(prefix + "attention.head_count_kv", heads), headDim,
+            return new DecoderConfig(architecture, vocabularySize, dim, everywhere(file, prefix + "feed_forward_length"), file.integer(prefix + "block_count") - file.integer(prefix + "nextn_predict_layers", 0), heads,
+                file.has(prefix + "attention.head_count_kv") ? everywhere(file, prefix + "attention.head_count_kv") : heads, headDim,
                 file.has(layerNorm) ? file.floating(layerNorm) : file.floating(prefix + "attention.layer_norm_rms_epsilon"),
                 file.integer(prefix + "context_length"), 0, file.floating(prefix + "rope.freq_base", 10_000), rotaryDim,
                 ropeFactors == null ? scaling : new RopeScaling.Divided(scaling, ropeFactors, scaling.magnitude()), halved ? Rope.Pairs.HALVES : pairs);
@@ -129,6 +158,14 @@ public record DecoderConfig(String architecture, int vocabularySize, int dim, in
         var values = new LinkedHashMap<>(config.values());
         for (int i = 0; i < names.length; i += 2) if (config.has(names[i])) values.putIfAbsent(names[i + 1], config.values().get(names[i]));
         return new Metadata(config.source(), values);
+    }
+
+    /** An integer that a file may also say of each layer, as long as it says the same of all. */
+    private static int everywhere(Metadata file, String key) {
+        if (!(file.values().get(key) instanceof long[])) return file.integer(key);
+        long[] distinct = LongStream.of(file.integers(key)).distinct().toArray();
+        require(distinct.length == 1 && distinct[0] == (int) distinct[0], "%s differs from layer to layer, which no model of this family has".formatted(key));
+        return (int) distinct[0];
     }
 
     /** From a config.json that uses the names that Llama's has, as most do. */

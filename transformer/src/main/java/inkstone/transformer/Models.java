@@ -4,6 +4,8 @@ import inkstone.tensor.Backend;
 import inkstone.tensor.DType;
 import inkstone.tensor.ModelException;
 import inkstone.tensor.checkpoint.Arranged;
+import inkstone.tensor.Rope;
+import inkstone.tensor.Routing;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.tensor.checkpoint.Gguf;
@@ -12,27 +14,38 @@ import inkstone.tokenizer.Tokenizer;
 import inkstone.tokenizer.Tokenizers;
 import inkstone.tokenizer.template.ChatTemplate;
 import inkstone.tokenizer.template.JinjaTemplate;
+import inkstone.transformer.arcee.ArceeFamily;
 import inkstone.transformer.bert.BertFamily;
 import inkstone.transformer.cohere.CommandRFamily;
 import inkstone.transformer.deepseek2.Deepseek2Family;
+import inkstone.transformer.deepseekmoe.DeepseekMoeFamily;
+import inkstone.transformer.exaone.Exaone4Family;
 import inkstone.transformer.falcon.FalconFamily;
+import inkstone.transformer.gemma.GemmaFamily;
 import inkstone.transformer.gemma2.Gemma2Family;
 import inkstone.transformer.gemma3.Gemma3Family;
+import inkstone.transformer.glm4.Glm4Family;
 import inkstone.transformer.gpt2.Gpt2Family;
 import inkstone.transformer.gptneox.GptNeoxFamily;
 import inkstone.transformer.gptoss.GptOssFamily;
 import inkstone.transformer.granite.GraniteFamily;
 import inkstone.transformer.llama.LlamaFamily;
+import inkstone.transformer.llama.LlamaShapedFamily;
 import inkstone.transformer.mamba.MambaFamily;
 import inkstone.transformer.nomicbert.NomicBertFamily;
+import inkstone.transformer.nemotron.NemotronFamily;
 import inkstone.transformer.olmo2.Olmo2Family;
+import inkstone.transformer.olmoe.OlmoeFamily;
 import inkstone.transformer.phi2.Phi2Family;
 import inkstone.transformer.phi3.Phi3Family;
 import inkstone.transformer.qwen2.Qwen2Family;
+import inkstone.transformer.qwen2.Qwen2MoeFamily;
 import inkstone.transformer.qwen3.Qwen3Family;
 import inkstone.transformer.rwkv7.Rwkv7Family;
+import inkstone.transformer.seedoss.SeedOssFamily;
 import inkstone.transformer.smollm3.SmolLm3Family;
 import inkstone.transformer.stablelm.StableLmFamily;
+import inkstone.transformer.starcoder2.StarCoder2Family;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -48,7 +61,16 @@ public final class Models {
         new LlamaFamily(), new Qwen2Family(), new Qwen3Family("qwen3"), new Qwen3Family("qwen3moe"), new Phi3Family(), new Gpt2Family(),
         new Gemma2Family(), new Gemma3Family(), new StableLmFamily(), new Phi2Family(), new FalconFamily(), new GraniteFamily("granite"),
         new GraniteFamily("granitemoe"), new GptOssFamily(), new Olmo2Family(), new SmolLm3Family(), new GptNeoxFamily(),
-        new CommandRFamily("command-r"), new CommandRFamily("cohere2"), new Deepseek2Family(), new MambaFamily(), new Rwkv7Family());
+        new CommandRFamily("command-r"), new CommandRFamily("cohere2"), new Deepseek2Family(), new MambaFamily(), new Rwkv7Family(),
+        new GemmaFamily(), new Qwen2MoeFamily(), new OlmoeFamily(), new LlamaShapedFamily("internlm2", Rope.Pairs.INTERLEAVED), new StarCoder2Family(),
+        new Glm4Family("chatglm"), new Glm4Family("glm4"), new LlamaShapedFamily("exaone", Rope.Pairs.HALVES), new Exaone4Family(), new NemotronFamily(),
+        new GraniteFamily("minicpm"), new ArceeFamily(), new SeedOssFamily(), new LlamaShapedFamily("ernie4_5", Rope.Pairs.INTERLEAVED),
+        new LlamaShapedFamily("baichuan", Rope.Pairs.INTERLEAVED), new LlamaShapedFamily("xverse", Rope.Pairs.INTERLEAVED),
+        new DeepseekMoeFamily("deepseek", Rope.Pairs.INTERLEAVED, "ffn_norm", Routing.Scoring.SOFTMAX, false),
+        new DeepseekMoeFamily("dots1", Rope.Pairs.HALVES, "ffn_norm", Routing.Scoring.SIGMOID, false),
+        new DeepseekMoeFamily("bailingmoe", Rope.Pairs.INTERLEAVED, "ffn_norm", Routing.Scoring.SOFTMAX, false),
+        new DeepseekMoeFamily("glm4moe", Rope.Pairs.HALVES, "post_attention_norm", Routing.Scoring.SIGMOID, false),
+        new DeepseekMoeFamily("ernie4_5-moe", Rope.Pairs.INTERLEAVED, "ffn_norm", Routing.Scoring.SOFTMAX, true));
     private static final List<EmbeddingFamily> EMBEDDING_FAMILIES = List.of(new BertFamily(), new NomicBertFamily());
 
     private Models() {}
@@ -213,12 +235,14 @@ public final class Models {
         Opened(Checkpoint checkpoint) { this.checkpoint = checkpoint; }
 
         LanguageModel languageModel(String name, CausalModel model, Backend backend, String template, Pooling pooling) {
+            UnheededKeys.refuse(checkpoint.metadata(), checkpoint.metadata().string("general.architecture"));
             long bytes = requireFits(model.config());
             var chat = template == null ? ChatTemplate.PLAIN : compile(template);
             return new LanguageModel(name, model, tokenizer, chat, template != null, backend, format(checkpoint.tensors().values()), parameters(), bytes, pooling, this::closeFile);
         }
 
         Embedder embedder(String name, EmbeddingModel model, Backend backend, Pooling pooling) {
+            UnheededKeys.refuse(checkpoint.metadata(), checkpoint.metadata().string("general.architecture"));
             long bytes = requireFits(model.config());
             return new Embedder(name, model, tokenizer, pooling, backend, format(checkpoint.tensors().values()), parameters(), bytes, this::closeFile);
         }

@@ -120,10 +120,13 @@ public sealed interface RopeScaling {
 
     /**
      * What a file's own table says (Llama 3.1; LongRoPE, Ding et al. 2024, arXiv:2402.13753): the frequencies of {@code base}, each divided by its factor.
-     * factors [rotaryDim / 2], never written to.
+     * factors [rotaryDim / 2], or none where only the magnitude is the file's own; never written to.
      */
     record Divided(RopeScaling base, float[] factors, float magnitude) implements RopeScaling {
-        public Divided { for (float factor : factors) requireFactor(factor); }
+        public Divided {
+            for (float factor : factors) requireFactor(factor);
+            requireFactor(magnitude);
+        }
 
         @Override public float[] frequencies(double base, int rotaryDim) {
             var frequencies = this.base.frequencies(base, rotaryDim);
@@ -134,22 +137,28 @@ public sealed interface RopeScaling {
         @Override public Map<String, Object> toGguf(String architecture) { return base.toGguf(architecture); }
     }
 
-    /** From the {@code architecture.rope.scaling.*} keys of a GGUF file; a context that names none is its own original. */
+    /**
+     * From the {@code architecture.rope.scaling.*} keys of a GGUF file; a context that names none is its own original, and a factor without a kind is a linear one.
+     * {@code attn_factor} multiplies the magnitude of every kind.
+     */
     static RopeScaling fromGguf(Metadata metadata, String architecture) {
         String prefix = architecture + ".rope.scaling.";
-        String type = metadata.string(prefix + "type", metadata.has(architecture + ".rope.scale_linear") ? "linear" : "none");
-        return switch (type) {
-            // the tables of longrope are tensors: a family that does not know them has no use for them and says so
-            case "none", "longrope" -> NONE;
-            case "linear" -> new Linear(metadata.floating(prefix + "factor", metadata.floating(architecture + ".rope.scale_linear", 1)));
+        float factor = metadata.floating(prefix + "factor", metadata.floating(architecture + ".rope.scale_linear", 1));
+        float attention = metadata.floating(prefix + "attn_factor", 1);
+        return switch (metadata.string(prefix + "type", "linear")) {
+            case "none" -> magnified(NONE, attention);
+            // the tables of longrope are tensors, see DecoderConfig
+            case "linear", "longrope" -> magnified(new Linear(factor == 0 ? 1 : factor), attention);
             case "yarn" -> new Yarn(metadata.floating(prefix + "factor"),
                 metadata.integer(prefix + "original_context_length", metadata.integer(architecture + ".context_length")),
-                metadata.floating(prefix + "yarn_ext_factor", 1), metadata.floating(prefix + "yarn_attn_factor", metadata.floating(prefix + "attn_factor", 1)),
+                metadata.floating(prefix + "yarn_ext_factor", 1), metadata.floating(prefix + "yarn_attn_factor", 1) * attention,
                 metadata.floating(prefix + "yarn_beta_fast", 32), metadata.floating(prefix + "yarn_beta_slow", 1),
                 metadata.bool(prefix + ROUNDED, true));
-            default -> throw unknown(metadata, type);
+            case String type -> throw unknown(metadata, type);
         };
     }
+
+    private static RopeScaling magnified(RopeScaling scaling, float by) { return by == 1 ? scaling : new Divided(scaling, new float[0], scaling.magnitude() * by); }
 
     /** From {@code rope_scaling} of a Hugging Face config.json. */
     static RopeScaling fromHuggingFace(Metadata config) {

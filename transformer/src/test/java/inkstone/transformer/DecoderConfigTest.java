@@ -72,7 +72,8 @@ class DecoderConfigTest {
         refused("layers are more than any model", "llama.block_count", 1_000_000_000L);
         refused("more than any model", "llama.attention.key_length", 1L << 30);
         refused("values of 16", "llama.attention.value_length", 16L);
-        refused("should be an integer", "llama.attention.head_count_kv", new long[] {4, 4});
+        refused("differs from layer to layer", "llama.attention.head_count_kv", new long[] {4, 2});
+        refused("should be an integer", "llama.attention.head_count_kv", new double[] {4, 4});
         assertThrows(ModelException.class, () -> DecoderConfig.fromGguf(new Metadata("model.gguf", GGUF), "llama", 512, new float[3], Rope.Pairs.INTERLEAVED), "4 pairs, 3 factors");
         assertThrows(ModelException.class, () -> DecoderConfig.requireActivation(with(HUGGING_FACE, "hidden_act", "gelu"), "hidden_act", "silu"));
     }

@@ -48,6 +48,11 @@ final class RandomGguf {
     /** Weight and bias. */
     RandomGguf affine(String name, int... dims) { return tensor(name + ".weight", dims).tensor(name + ".bias", dims[0]); }
 
+    RandomGguf bias(String p, int width, String... names) {
+        for (var name : names) tensor(p + name + ".bias", width);
+        return this;
+    }
+
     RandomGguf attention(String p) {
         return tensor(p + "attn_q.weight", HEADS * HEAD_DIM, DIM).tensor(p + "attn_k.weight", KV_HEADS * HEAD_DIM, DIM).tensor(p + "attn_v.weight", KV_HEADS * HEAD_DIM, DIM)
             .tensor(p + "attn_output.weight", DIM, HEADS * HEAD_DIM);
@@ -76,6 +81,8 @@ final class RandomGguf {
                 switch (value) {
                     case Integer integer -> writer.u32(key, integer);
                     case Float number -> writer.f32(key, number);
+                    case int[] each -> writer.i32s(key, each);
+                    case float[] each -> writer.f32s(key, each);
                     case Boolean bool -> writer.bool(key, bool);
                     default -> writer.string(key, value.toString());
                 }
@@ -97,7 +104,7 @@ final class RandomGguf {
         boolean norm = name.contains("norm") && name.endsWith("weight");
         double scale = name.endsWith("bias") ? 0.3 : name.startsWith("token_embd") ? 1 : Math.sqrt(2.0 / dims[dims.length - 1]);
         for (int i = 0; i < values.length; i++) {
-            values[i] = (float) (norm ? 0.5 + 1.1 * random.nextDouble() : name.startsWith("rope_factors") ? 1 + random.nextDouble() : scale * random.nextGaussian());
+            values[i] = (float) (norm ? 0.5 + 1.1 * random.nextDouble() : name.startsWith("rope_f") ? 1 + random.nextDouble() : scale * random.nextGaussian());
         }
         return values;
     }

@@ -3,6 +3,10 @@ package inkstone.tensor.checkpoint;
 import inkstone.tensor.ModelException;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.SortedSet;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Named values of a model file. Integers of every width are {@code Long}, floats {@code Double}; the other values are {@code Boolean}, {@code String} and
@@ -10,9 +14,22 @@ import java.util.Map;
  * {@link ModelException} naming the file and the key where it is absent; every getter throws where the value has another type.
  *
  * @param source the file's name, for messages
+ * @param asked  every key that anybody has asked for, so that what a reader has no use for can be told ({@link #unasked})
  */
-public record Metadata(String source, Map<String, Object> values) {
-    public boolean has(String key) { return values.containsKey(key); }
+public record Metadata(String source, Map<String, Object> values, Set<String> asked) {
+    public Metadata(String source, Map<String, Object> values) { this(source, values, ConcurrentHashMap.newKeySet()); }
+
+    public boolean has(String key) {
+        asked.add(key);
+        return values.containsKey(key);
+    }
+
+    /** The keys that begin with {@code prefix} and that nobody has asked for. */
+    public SortedSet<String> unasked(String prefix) {
+        var keys = new TreeSet<String>();
+        for (var key : values.keySet()) if (key.startsWith(prefix) && !asked.contains(key)) keys.add(key);
+        return keys;
+    }
 
     public String string(String key) { return require(key, String.class, "a string"); }
     public String string(String key, String absent) { return has(key) ? string(key) : absent; }
@@ -29,7 +46,7 @@ public record Metadata(String source, Map<String, Object> values) {
     public int integer(String key, int absent) { return has(key) ? integer(key) : absent; }
 
     /** A float, or an integer read as one. */
-    public float floating(String key) { return values.get(key) instanceof Long whole ? whole : (float) (double) require(key, Double.class, "a number"); }
+    public float floating(String key) { return has(key) && values.get(key) instanceof Long whole ? whole : (float) (double) require(key, Double.class, "a number"); }
     public float floating(String key, float absent) { return has(key) ? floating(key) : absent; }
 
     @SuppressWarnings("unchecked")
@@ -42,6 +59,7 @@ public record Metadata(String source, Map<String, Object> values) {
     public double[] floats(String key) { return require(key, double[].class, "an array of floats"); }
 
     private <T> T require(String key, Class<T> type, String expected) {
+        asked.add(key);
         Object value = values.get(key);
         if (value == null) throw new ModelException("%s: %s is missing (expected %s)".formatted(source, key, expected));
         if (!type.isInstance(value)) throw new ModelException("%s: %s should be %s, found %s".formatted(source, key, expected, kind(value)));

@@ -49,6 +49,8 @@ public record Deepseek2Config(DecoderConfig decoder, boolean split, int queryRan
         return DecoderConfig.named(file, () -> {
             boolean split = file.has("deepseek2.attention.key_length_mla");
             var suffix = split ? "_mla" : "";
+            // what attention sees follows from the latents
+            for (var key : new String[] {"key_length", "value_length", "head_count_kv"}) file.has("deepseek2.attention." + key);
             int headDim = file.integer("deepseek2.attention.key_length" + suffix), valueDim = file.integer("deepseek2.attention.value_length" + suffix), rotaryDim = file.integer("deepseek2.rope.dimension_count");
             var scaling = RopeScaling.fromGguf(file, "deepseek2");
             double magnitude = 1;
@@ -60,23 +62,12 @@ public record Deepseek2Config(DecoderConfig decoder, boolean split, int queryRan
             }
             int heads = file.integer("deepseek2.attention.head_count");
             var decoder = new DecoderConfig("deepseek2", vocabularySize, file.integer("deepseek2.embedding_length"), file.integer("deepseek2.feed_forward_length"),
-                file.integer("deepseek2.block_count"), heads, heads, headDim, file.floating("deepseek2.attention.layer_norm_rms_epsilon"),
+                file.integer("deepseek2.block_count") - file.integer("deepseek2.nextn_predict_layers", 0), heads, heads, headDim, file.floating("deepseek2.attention.layer_norm_rms_epsilon"),
                 file.integer("deepseek2.context_length"), 0, file.floating("deepseek2.rope.freq_base", 10_000), rotaryDim, scaling, Rope.Pairs.INTERLEAVED);
-            var experts = Experts.Sizes.fromGguf(file, "deepseek2", routing(file));
+            var experts = Experts.Sizes.fromGguf(file, "deepseek2", Experts.Sizes.routing(file, "deepseek2", Routing.Scoring.SOFTMAX, false));
             return new Deepseek2Config(decoder, split, file.integer("deepseek2.attention.q_lora_rank", 0), file.integer("deepseek2.attention.kv_lora_rank"),
                 valueDim, (float) (magnitude * magnitude / Math.sqrt(headDim)),
                 file.integer("deepseek2.leading_dense_block_count", 0), Math.multiplyExact(experts.hidden(), file.integer("deepseek2.expert_shared_count", 0)), experts);
         });
-    }
-
-    private static Routing routing(Metadata file) {
-        int scoring = file.integer("deepseek2.expert_gating_func", 1), groups = file.integer("deepseek2.expert_group_count", 1);
-        if (scoring != 1 && scoring != 2) throw new ModelException("expert_gating_func is %d, expected 1 (softmax) or 2 (sigmoid)".formatted(scoring));
-        int groupsUsed = file.integer("deepseek2.expert_group_used_count", groups), count = file.integer("deepseek2.expert_count");
-        if (groups < 1 || groupsUsed < 1 || groupsUsed > groups || count % groups != 0 || groups > 1 && count / groups < 2) {
-            throw new ModelException("%d experts do not stand in %d groups of which %d are used".formatted(count, groups, groupsUsed));
-        }
-        return new Routing(Experts.Sizes.used(file, "deepseek2"), scoring == 2 ? Routing.Scoring.SIGMOID : Routing.Scoring.SOFTMAX,
-            file.bool("deepseek2.expert_weights_norm", false), file.floating("deepseek2.expert_weights_scale", 1), groups, groupsUsed);
     }
 }

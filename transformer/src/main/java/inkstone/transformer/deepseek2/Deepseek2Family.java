@@ -19,7 +19,10 @@ public final class Deepseek2Family implements Family {
         var embedding = file.tensors().get("token_embd.weight");
         if (embedding == null) throw new ModelException("%s: tensor token_embd.weight is missing".formatted(file.metadata().source()));
         var config = Deepseek2Config.fromGguf(file.metadata(), embedding.shape().dim(0));
-        return weights.build(w -> Deepseek2.of(config, w, backend));
+        return weights.build(w -> {
+            config.decoder().passOverFurtherLayers(file, w);
+            return Deepseek2.of(config, w, backend);
+        });
     }
 
     @Override public Set<String> huggingFaceArchitectures() { return Set.of("DeepseekV2ForCausalLM", "DeepseekV3ForCausalLM"); }

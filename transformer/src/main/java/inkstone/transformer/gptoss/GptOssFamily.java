@@ -30,7 +30,7 @@ public final class GptOssFamily implements Family {
     @Override public CausalModel fromGguf(Checkpoint file, CheckpointWeights weights, Backend backend) {
         var metadata = file.metadata();
         var config = DecoderConfig.fromGguf(file, architecture(), Rope.Pairs.HALVES);
-        var experts = Experts.Sizes.fromGguf(metadata, architecture(), Routing.softmax(Experts.Sizes.used(metadata, architecture())));
+        var experts = Experts.Sizes.fromGguf(metadata, architecture(), Experts.Sizes.routing(metadata, architecture(), Routing.Scoring.SOFTMAX, true));
         int[] windows = Windows.of(metadata, architecture(), config.layers(), metadata.integer("gpt-oss.attention.sliding_window"), 2);
         return weights.build(w -> GptOss.of(config, experts, windows, w, backend));
     }

@@ -25,7 +25,7 @@ public record Granite(GraniteConfig numbers, Tensor tokenEmbd, List<Block> block
     public static Granite of(GraniteConfig numbers, Experts.Sizes experts, Weights w, Backend backend) {
         var c = numbers.decoder();
         var tokenEmbd = w.tensor("token_embd.weight", c.vocabularySize(), c.dim());
-        var rope = c.rope(w, backend);
+        var rope = numbers.turns() ? c.rope(w, backend) : null;
         var blocks = new ArrayList<Block>();
         for (int layer = 0; layer < c.layers(); layer++) blocks.add(Block.of(numbers, experts, layer, rope, w.at("blk." + layer + ".")));
         return new Granite(numbers, tokenEmbd, List.copyOf(blocks), w.tensor("output_norm.weight", c.dim()), Head.of(c, w, tokenEmbd));
@@ -41,7 +41,10 @@ public record Granite(GraniteConfig numbers, Tensor tokenEmbd, List<Block> block
 
     @Override public Tensor logits(Tensor hidden) { return output.forward(hidden).scale(1 / numbers.logitScale()); }
 
-    /** @param shared an expert that every row goes to; null where there is none */
+    /**
+     * @param rope   null in a model without positions
+     * @param shared an expert that every row goes to; null where there is none
+     */
     record Block(GraniteConfig numbers, int layer, Rope rope, Tensor attnNorm, Qkv qkv, Linear attnOutput, Tensor ffnNorm, FeedForward feedForward, SwiGlu shared) {
         static Block of(GraniteConfig numbers, Experts.Sizes experts, int layer, Rope rope, Weights w) {
             var c = numbers.decoder();
@@ -60,8 +63,11 @@ public record Granite(GraniteConfig numbers, Tensor tokenEmbd, List<Block> block
         }
 
         private Tensor attention(Tensor x, Context context) {
-            var queries = qkv.queries().forward(x).rope(context.positions(), rope);
-            var keys = qkv.keys().forward(x).rope(context.positions(), rope);
+            Tensor queries = qkv.queries().forward(x), keys = qkv.keys().forward(x);
+            if (rope != null) {
+                queries = queries.rope(context.positions(), rope);
+                keys = keys.rope(context.positions(), rope);
+            }
             return attnOutput.forward(context.attend(layer, queries, keys, qkv.values().forward(x), numbers.attention()));
         }
     }

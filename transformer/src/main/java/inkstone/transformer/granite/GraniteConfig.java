@@ -12,8 +12,9 @@ import inkstone.transformer.DecoderConfig;
  * @param attentionScale what scores are multiplied by
  * @param logitScale     what logits are divided by
  * @param shared         width of the expert that every row goes to, 0 for none
+ * @param turns          whether it has rotary positions; its files say so in rope.scaling.finetuned
  */
-public record GraniteConfig(DecoderConfig decoder, float embeddingScale, float residualScale, float attentionScale, float logitScale, int shared) {
+public record GraniteConfig(DecoderConfig decoder, float embeddingScale, float residualScale, float attentionScale, float logitScale, int shared, boolean turns) {
     public GraniteConfig {
         if (shared < 0) throw new ModelException("granite needs a shared expert of 0 or more features, got " + shared);
         if (!(embeddingScale > 0 && residualScale > 0 && attentionScale > 0 && logitScale > 0)) {

@@ -15,7 +15,7 @@ import inkstone.transformer.layers.Experts;
 import java.util.Map;
 import java.util.Set;
 
-/** Granite 3: "granite" with one feed-forward in each block, "granitemoe" with experts. */
+/** Granite 3: "granite" with one feed-forward in each block, "granitemoe" with experts. MiniCPM ("minicpm"; Hu et al. 2024, arXiv:2404.06395) has the same multipliers. */
 public record GraniteFamily(String architecture) implements Family {
     private static final HuggingFaceNames NAMES = HuggingFaceNames.LLAMA.with(Map.of("block_sparse_moe.router.layer", "ffn_gate_inp",
         "block_sparse_moe.output_linear", "ffn_down_exps", "shared_mlp.output_linear", "ffn_down_shexp"));
@@ -24,9 +24,14 @@ public record GraniteFamily(String architecture) implements Family {
         var metadata = file.metadata();
         var c = DecoderConfig.fromGguf(file, architecture, Rope.Pairs.INTERLEAVED);
         var prefix = architecture + ".";
-        var config = DecoderConfig.named(metadata, () -> new GraniteConfig(c, metadata.floating(prefix + "embedding_scale", 1),
-            metadata.floating(prefix + "residual_scale", 1), metadata.floating(prefix + "attention.scale", (float) (1 / Math.sqrt(c.headDim()))),
-            metadata.floating(prefix + "logit_scale"), metadata.integer(prefix + "expert_shared_feed_forward_length", 0)));
+        // MiniCPM's older files leave its multipliers out: 12, 1.4 / sqrt(layers), dim / 256 in the paper
+        boolean mini = architecture.equals("minicpm");
+        float embedding = mini ? 12 : 1, residual = mini ? (float) (1.4 / Math.sqrt(c.layers())) : 1, logits = mini ? c.dim() / 256f : 1;
+        if (!mini) metadata.floating(prefix + "logit_scale");
+        var config = DecoderConfig.named(metadata, () -> new GraniteConfig(c, metadata.floating(prefix + "embedding_scale", embedding),
+            metadata.floating(prefix + "residual_scale", residual), metadata.floating(prefix + "attention.scale", (float) (1 / Math.sqrt(c.headDim()))),
+            metadata.floating(prefix + "logit_scale", logits), metadata.integer(prefix + "expert_shared_feed_forward_length", 0),
+            mini || metadata.bool(prefix + "rope.scaling.finetuned", true)));
         var experts = Experts.Sizes.orNull(metadata, architecture);
         return weights.build(w -> Granite.of(config, experts, w, backend));
     }

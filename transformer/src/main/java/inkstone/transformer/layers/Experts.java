@@ -21,7 +21,7 @@ public record Experts(Linear router, Tensor bias, Tensor gate, Tensor up, Tensor
     public record Sizes(int count, int hidden, Routing routing) {
         /** Softmax over the chosen, where the {@code architecture.expert_*} keys of a GGUF file speak of experts; null where the model is dense. */
         public static Sizes orNull(Metadata file, String architecture) {
-            return file.integer(architecture + ".expert_count", 0) == 0 ? null : fromGguf(file, architecture, Routing.softmax(used(file, architecture)));
+            return file.integer(architecture + ".expert_count", 0) == 0 ? null : fromGguf(file, architecture, routing(file, architecture, Routing.Scoring.SOFTMAX, true));
         }
 
         /** From the same keys, with a routing of the model's own; {@code feed_forward_length} where experts have no width of their own. */
@@ -33,11 +33,27 @@ public record Experts(Linear router, Tensor bias, Tensor gate, Tensor up, Tensor
             return new Sizes(count, hidden > 0 ? hidden : file.integer(architecture + ".feed_forward_length"), routing);
         }
 
-        /** How many experts a row goes to, at least 1. */
-        public static int used(Metadata file, String architecture) {
-            int used = file.integer(architecture + ".expert_used_count");
+        /** What the {@code architecture.expert_*} keys say of the choice; of how scores become probabilities, and whether weights are normalised, the family knows what holds where they do not. */
+        public static Routing routing(Metadata file, String architecture, Routing.Scoring scoring, boolean normalised) {
+            var prefix = architecture + ".expert_";
+            int used = file.integer(prefix + "used_count"), count = file.integer(prefix + "count");
             if (used < 1) throw new ModelException("%s: expert_used_count must be 1 or more, got %d".formatted(file.source(), used));
-            return used;
+            int groups = Math.max(1, file.integer(prefix + "group_count", 1)), groupsUsed = groups == 1 ? 1 : file.integer(prefix + "group_used_count", groups);
+            if (file.has(prefix + "group_used_count") && (groupsUsed < 1 || groupsUsed > groups) || count % groups != 0 || groups > 1 && count / groups < 2) {
+                throw new ModelException("%s: %d experts do not stand in %d groups of which %d are used".formatted(file.source(), count, groups, groupsUsed));
+            }
+            float scale = file.floating(prefix + "weights_scale", 1);
+            boolean overChosen = false;
+            switch (file.integer(prefix + "gating_func", 0)) {
+                case 0 -> { }
+                case 1 -> scoring = Routing.Scoring.SOFTMAX;
+                case 2 -> scoring = Routing.Scoring.SIGMOID;
+                // softmax over the chosen alone is softmax over all, normalised
+                case 3 -> overChosen = true;
+                default -> throw new ModelException("%s: expert_gating_func is %d, expected 1 (softmax), 2 (sigmoid) or 3 (softmax over the chosen)"
+                    .formatted(file.source(), file.integer(prefix + "gating_func")));
+            }
+            return new Routing(used, overChosen ? Routing.Scoring.SOFTMAX : scoring, overChosen || file.bool(prefix + "weights_norm", normalised), scale == 0 ? 1 : scale, groups, groupsUsed);
         }
     }
 

@@ -3,6 +3,6 @@ package inkstone.transformer.layers;
 import inkstone.tensor.Tensor;
 
 /** What stands behind the attention of a block: x [n, dim] -> [n, dim]. */
-public sealed interface FeedForward permits SwiGlu, Experts {
+public sealed interface FeedForward permits SwiGlu, GeGlu, Mlp, Experts, SharedExperts {
     Tensor forward(Tensor x);
 }

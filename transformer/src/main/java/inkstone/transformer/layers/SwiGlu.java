@@ -11,5 +11,11 @@ public record SwiGlu(Linear gate, Linear up, Linear down) implements FeedForward
         return new SwiGlu(w.linear("ffn_gate" + suffix, dim, hidden), w.linear("ffn_up" + suffix, dim, hidden), w.linear("ffn_down" + suffix, hidden, dim));
     }
 
+    /** ffn_gate above ffn_up in one matrix, ffn_up. */
+    public static SwiGlu fused(Weights w, int dim, int hidden) {
+        var gateAndUp = w.linear("ffn_up", dim, 2 * hidden);
+        return new SwiGlu(gateAndUp.rows(0, hidden), gateAndUp.rows(hidden, 2 * hidden), w.linear("ffn_down", hidden, dim));
+    }
+
     @Override public Tensor forward(Tensor x) { return down.forward(gate.forward(x).swiglu(up.forward(x))); }
 }

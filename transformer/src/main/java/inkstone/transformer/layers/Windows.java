@@ -16,7 +16,12 @@ public final class Windows {
     public static int[] of(Metadata file, String architecture, int layers, int window, int period) {
         var key = architecture + ".attention.sliding_window_pattern";
         var windows = new int[layers];
-        var pattern = file.values().get(key);
+        var pattern = file.has(key) ? file.values().get(key) : null;
+        if (pattern instanceof long[] numbers) {
+            var windowed = new boolean[numbers.length];
+            for (int layer = 0; layer < numbers.length; layer++) windowed[layer] = numbers[layer] != 0;
+            pattern = windowed;
+        }
         if (pattern instanceof boolean[] windowed && windowed.length < layers) {
             throw new ModelException("%s: %s speaks of %d layers, the model has %d".formatted(file.source(), key, windowed.length, layers));
         }

@@ -18,12 +18,9 @@ import java.util.List;
  * Phi 3 and 4 (Abdin et al. 2024, arXiv:2404.14219, arXiv:2412.08905): Llama's block with its matrices fused, gate above up. Parameters have the names of GGUF files.
  */
 public record Phi3(DecoderConfig config, Tensor tokenEmbd, List<Block> blocks, Tensor outputNorm, Linear output) implements CausalModel {
-    static final String SHORT_FACTORS = "rope_factors_short.weight", LONG_FACTORS = "rope_factors_long.weight";
-
     public static Phi3 of(DecoderConfig c, Weights w, Backend backend) {
         var tokenEmbd = w.tensor("token_embd.weight", c.vocabularySize(), c.dim());
         var rope = c.rope(w, backend);
-        if (w.has(SHORT_FACTORS) && w.has(LONG_FACTORS)) w.tensor(SHORT_FACTORS, c.rotaryDim() / 2);      // its numbers are in c.scaling()
         var blocks = new ArrayList<Block>();
         for (int layer = 0; layer < c.layers(); layer++) blocks.add(Block.of(c, layer, rope, w.at("blk." + layer + ".")));
         return new Phi3(c, tokenEmbd, List.copyOf(blocks), w.tensor("output_norm.weight", c.dim()), Head.of(c, w, tokenEmbd));
@@ -39,10 +36,8 @@ public record Phi3(DecoderConfig config, Tensor tokenEmbd, List<Block> blocks, T
 
     record Block(DecoderConfig config, int layer, Rope rope, Tensor attnNorm, Qkv qkv, Linear attnOutput, Tensor ffnNorm, SwiGlu feedForward) {
         static Block of(DecoderConfig c, int layer, Rope rope, Weights w) {
-            var gateAndUp = w.linear("ffn_up", c.dim(), 2 * c.hidden());
-            var feedForward = new SwiGlu(gateAndUp.rows(0, c.hidden()), gateAndUp.rows(c.hidden(), 2 * c.hidden()), w.linear("ffn_down", c.hidden(), c.dim()));
             return new Block(c, layer, rope, w.tensor("attn_norm.weight", c.dim()), Qkv.of(c, w), w.linear("attn_output", c.queryDim(), c.dim()),
-                w.tensor("ffn_norm.weight", c.dim()), feedForward);
+                w.tensor("ffn_norm.weight", c.dim()), SwiGlu.fused(w, c.dim(), c.hidden()));
         }
 
         /** x [n, dim] -> [n, dim] */

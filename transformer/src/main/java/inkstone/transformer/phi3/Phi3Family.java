@@ -19,7 +19,7 @@ import java.util.Set;
 
 /**
  * Phi 3 and 4. Those made for 128k tokens have two tables of rotary factors, one for contexts up to the original length and one for longer ones
- * (LongRoPE, Ding et al. 2024, arXiv:2402.13753). Keys in a cache cannot change from one to the other, so the former is used and the context ends where it does.
+ * (LongRoPE, Ding et al. 2024, arXiv:2402.13753), of which the former is used, see {@link DecoderConfig#withLongRope}.
  */
 public final class Phi3Family implements Family {
     private static final HuggingFaceNames NAMES = HuggingFaceNames.LLAMA.with(Map.of("self_attn.qkv_proj", "attn_qkv", "mlp.gate_up_proj", "ffn_up"));
@@ -28,15 +28,8 @@ public final class Phi3Family implements Family {
 
     @Override public CausalModel fromGguf(Checkpoint file, CheckpointWeights weights, Backend backend) {
         var metadata = file.metadata();
-        var config = longrope(DecoderConfig.fromGguf(file, architecture(), Rope.Pairs.HALVES).withWindow(metadata.integer("phi3.attention.sliding_window", 0)),
-            DecoderConfig.vector(file, Phi3.SHORT_FACTORS), metadata.floating("phi3.rope.scaling.attn_factor", 1),
-            metadata.integer("phi3.rope.scaling.original_context_length", Integer.MAX_VALUE));
+        var config = DecoderConfig.fromGguf(file, architecture(), Rope.Pairs.HALVES).withWindow(metadata.integer("phi3.attention.sliding_window", 0));
         return weights.build(w -> Phi3.of(config, w, backend));
-    }
-
-    private static DecoderConfig longrope(DecoderConfig c, float[] factors, float magnitude, int originalContext) {
-        if (factors == null) return c;
-        return c.withScaling(new RopeScaling.Divided(RopeScaling.NONE, factors, magnitude)).withContextLength(Math.min(c.contextLength(), originalContext));
     }
 
     @Override public Set<String> huggingFaceArchitectures() { return Set.of("Phi3ForCausalLM"); }
@@ -52,7 +45,7 @@ public final class Phi3Family implements Family {
         float magnitude = (float) Math.sqrt(1 + Math.log(Math.max(1.0, c.contextLength() / (double) original)) / Math.log(original));
         float[] brief = factors(config, "rope_scaling.short_factor", c.rotaryDim() / 2), extended = factors(config, "rope_scaling.long_factor", c.rotaryDim() / 2);
         return HuggingFaceModel.of(NAMES::gguf, c.toGguf()).with("phi3.rope.scaling.original_context_length", original).with("phi3.rope.scaling.attn_factor", magnitude)
-            .withVectors(Map.of(Phi3.SHORT_FACTORS, brief, Phi3.LONG_FACTORS, extended));
+            .withVectors(Map.of(DecoderConfig.SHORT_FACTORS, brief, DecoderConfig.LONG_FACTORS, extended));
     }
 
     private static float[] factors(Metadata config, String key, int count) {

@@ -49,6 +49,8 @@ public final class Rwkv7Family implements Family {
     @Override public CausalModel fromGguf(Checkpoint file, CheckpointWeights weights, Backend backend) {
         var embedding = file.tensors().get("token_embd.weight");
         if (embedding == null) throw new ModelException("%s: tensor token_embd.weight is missing".formatted(file.metadata().source()));
+        int shifts = file.metadata().integer("rwkv7.token_shift_count", 2);
+        if (shifts != 2) throw new ModelException("%s: rwkv7.token_shift_count is %d, expected 2".formatted(file.metadata().source(), shifts));
         var config = Rwkv7Config.fromGguf(file.metadata(), embedding.shape().dim(0));
         return weights.build(w -> Rwkv7.of(config, w));
     }

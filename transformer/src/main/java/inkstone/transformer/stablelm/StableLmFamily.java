@@ -23,6 +23,7 @@ public final class StableLmFamily implements Family {
 
     @Override public CausalModel fromGguf(Checkpoint file, CheckpointWeights weights, Backend backend) {
         var config = DecoderConfig.fromGguf(file, architecture(), Rope.Pairs.HALVES);
+        file.metadata().has("stablelm.use_parallel_residual");        // the norm that is there or not says the same
         return weights.build(w -> StableLm.of(config, w, backend));
     }
 

@@ -1,0 +1,118 @@
+package inkstone.transformer;
+
+import static inkstone.transformer.RandomGguf.DIM;
+import static inkstone.transformer.RandomGguf.HEADS;
+import static inkstone.transformer.RandomGguf.HEAD_DIM;
+import static inkstone.transformer.RandomGguf.HIDDEN;
+import static inkstone.transformer.RandomGguf.KV_HEADS;
+
+import java.util.Arrays;
+
+/** Tiny models of families that are Llama's block with something else in a place of it; see {@link RandomModelsTest}. */
+final class RandomFamilies {
+    private RandomFamilies() {}
+
+    /** What stands in each layer, whose names begin with {@code p}. */
+    private interface Layer {
+        void of(RandomGguf m, String p, int layer);
+    }
+
+    static RandomGguf of(String name) {
+        return switch (name) {
+            // biases everywhere, tables of rotary factors, a window, the numbers of heads told for each layer, a linear factor without a kind
+            case "llama-variants" -> decoder("llama", 3, false, (m, p, i) -> m.attention(p).gated(p, "", HIDDEN).norms(p, DIM, "attn_norm", "ffn_norm")
+                .bias(p, HEADS * HEAD_DIM, "attn_q").bias(p, KV_HEADS * HEAD_DIM, "attn_k", "attn_v").bias(p, DIM, "attn_output", "ffn_down").bias(p, HIDDEN, "ffn_gate", "ffn_up"))
+                .key("attention.head_count", each(3, HEADS)).key("attention.head_count_kv", each(3, KV_HEADS)).key("feed_forward_length", each(3, HIDDEN))
+                .key("rope.scaling.factor", 4f).key("rope.scaling.attn_factor", 1.1f).tensor("rope_freqs.weight", HEAD_DIM / 2);
+            case "granite-unturned" -> llama("granite", 3).key("logit_scale", 0.6f).key("rope.scaling.finetuned", false);
+            case "gemma" -> decoder(name, 3, false, (m, p, i) -> m.attention(p).gated(p, "", HIDDEN).norms(p, DIM, "attn_norm", "ffn_norm"));
+            case "qwen2moe" -> withExperts(decoder(name, 3, false, (m, p, i) -> biasedAttention(m, p).experts(p, 6, 48).gated(p, "_shexp", 40).norms(p, DIM, "attn_norm", "ffn_norm")
+                .tensor(p + "ffn_gate_inp_shexp.weight", DIM)), 6, 48).key("expert_shared_feed_forward_length", 40).tensor("output.weight", 512, DIM);
+            case "olmoe" -> withExperts(decoder(name, 3, false, (m, p, i) -> wideAttention(m, p).experts(p, 6, HIDDEN).norms(p, DIM, "attn_norm", "ffn_norm", "attn_q_norm", "attn_k_norm")), 6, 0)
+                .key("attention.head_count_kv", HEADS).tensor("output.weight", 512, DIM);
+            case "internlm2", "xverse" -> llama(name, 3).tensor("output.weight", 512, DIM);
+            case "baichuan" -> decoder(name, 32, false, (m, p, i) -> wideAttention(m, p).gated(p, "", 32).norms(p, DIM, "attn_norm", "ffn_norm")).key("attention.head_count_kv", HEADS)
+                .key("feed_forward_length", 32).tensor("output.weight", 512, DIM);
+            case "ernie4_5" -> llama(name, 3);
+            case "exaone" -> llama(name, 3).tensor("rope_freqs.weight", HEAD_DIM / 2);
+            case "starcoder2" -> decoder(name, 3, true, (m, p, i) -> biasedAttention(m, p).bias(p, DIM, "attn_output").affine(p + "attn_norm", DIM).affine(p + "ffn_norm", DIM)
+                .affine(p + "ffn_up", HIDDEN, DIM).affine(p + "ffn_down", DIM, HIDDEN)).bias("", DIM, "output_norm");
+            case "chatglm" -> decoder(name, 3, false, (m, p, i) -> m.affine(p + "attn_qkv", (HEADS + 2 * KV_HEADS) * HEAD_DIM, DIM).tensor(p + "attn_output.weight", DIM, HEADS * HEAD_DIM)
+                .tensor(p + "ffn_up.weight", 2 * HIDDEN, DIM).tensor(p + "ffn_down.weight", DIM, HIDDEN).norms(p, DIM, "attn_norm", "ffn_norm"))
+                .key("rope.dimension_count", 8).tensor("output.weight", 512, DIM);
+            // its last layer guesses a token further ahead
+            case "glm4" -> decoder(name, 4, false, (m, p, i) -> {
+                biasedAttention(m, p).tensor(p + "ffn_up.weight", 2 * HIDDEN, DIM).tensor(p + "ffn_down.weight", DIM, HIDDEN)
+                    .norms(p, DIM, "attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm");
+                if (i == 3) m.tensor(p + "nextn.eh_proj.weight", DIM, 2 * DIM).norms(p, DIM, "nextn.enorm", "nextn.hnorm", "nextn.shared_head_norm");
+            }).key("rope.dimension_count", 8).key("nextn_predict_layers", 1).tensor("output.weight", 512, DIM);
+            case "exaone4" -> exaone4(3, HIDDEN);
+            case "exaone4-windowed" -> exaone4(64, 32).key("attention.sliding_window", 6).key("attention.sliding_window_pattern", 4);
+            case "nemotron" -> decoder(name, 3, true, (m, p, i) -> m.attention(p).affine(p + "attn_norm", DIM).affine(p + "ffn_norm", DIM)
+                .tensor(p + "ffn_up.weight", HIDDEN, DIM).tensor(p + "ffn_down.weight", DIM, HIDDEN)).bias("", DIM, "output_norm").key("rope.dimension_count", 8).tensor("output.weight", 512, DIM);
+            case "minicpm" -> llama(name, 3).key("embedding_scale", 12f).key("residual_scale", 0.8f).key("logit_scale", 0.7f);
+            case "arcee" -> decoder(name, 3, false, (m, p, i) -> m.attention(p).tensor(p + "ffn_up.weight", HIDDEN, DIM).tensor(p + "ffn_down.weight", DIM, HIDDEN)
+                .norms(p, DIM, "attn_norm", "ffn_norm")).key("rope.scaling.type", "yarn").key("rope.scaling.factor", 4f).key("rope.scaling.original_context_length", 128);
+            case "seed_oss" -> decoder(name, 3, false, (m, p, i) -> biasedAttention(m, p).gated(p, "", HIDDEN).norms(p, DIM, "attn_norm", "post_attention_norm"));
+            case "deepseek" -> withExperts(decoder(name, 3, false, (m, p, i) -> mixture(wideAttention(m, p), p, i > 0).norms(p, DIM, "attn_norm", "ffn_norm")), 6, 48)
+                .key("attention.head_count_kv", HEADS).key("leading_dense_block_count", 1).key("expert_shared_count", 2).key("expert_weights_scale", 1.5f);
+            case "dots1" -> withExperts(decoder(name, 3, false, (m, p, i) -> mixture(wideAttention(m, p), p, i > 0).norms(p, DIM, "attn_norm", "ffn_norm")
+                .norms(p, HEAD_DIM, "attn_q_norm", "attn_k_norm").bias(p, 6, i > 0 ? new String[] {"exp_probs_b"} : new String[0])), 6, 48)
+                .key("attention.head_count_kv", HEADS).key("leading_dense_block_count", 1).key("expert_shared_count", 2).key("expert_weights_scale", 2.5f).key("expert_weights_norm", true)
+                .key("expert_gating_func", 2).tensor("output.weight", 512, DIM);
+            case "bailingmoe" -> withExperts(decoder(name, 3, false, (m, p, i) -> mixture(m.attention(p), p, true).norms(p, DIM, "attn_norm", "ffn_norm")), 6, 48)
+                .key("expert_shared_count", 2).key("expert_weights_norm", true).tensor("output.weight", 512, DIM);
+            // its last layer guesses a token further ahead
+            case "glm4moe" -> withExperts(decoder(name, 4, false, (m, p, i) -> {
+                mixture(biasedAttention(m, p), p, i > 0).norms(p, DIM, "attn_norm", "post_attention_norm").norms(p, HEAD_DIM, "attn_q_norm", "attn_k_norm");
+                if (i > 0) m.bias(p, 6, "exp_probs_b");
+                if (i == 3) m.tensor(p + "nextn.eh_proj.weight", DIM, 2 * DIM).norms(p, DIM, "nextn.enorm", "nextn.hnorm", "nextn.shared_head_norm");
+            }), 6, 48).key("rope.dimension_count", 8).key("nextn_predict_layers", 1).key("leading_dense_block_count", 1).key("expert_shared_count", 2)
+                .key("expert_weights_scale", 2.5f).key("expert_weights_norm", true).key("expert_gating_func", 2).tensor("output.weight", 512, DIM);
+            case "ernie4_5-moe" -> withExperts(decoder(name, 3, false, (m, p, i) -> {
+                mixture(m.attention(p), p, i > 0).norms(p, DIM, "attn_norm", "ffn_norm");
+                if (i > 0) m.bias(p, 6, "exp_probs_b");
+            }), 6, 48).key("leading_dense_block_count", 1).key("interleave_moe_layer_step", 1).key("expert_shared_count", 2).key("expert_shared_feed_forward_length", 96);
+            default -> throw new IllegalArgumentException(name);
+        };
+    }
+
+    private static RandomGguf decoder(String architecture, int layers, boolean layerNorm, Layer layer) {
+        var m = new RandomGguf(architecture, layers, layerNorm).norms("", DIM, "output_norm");
+        for (int i = 0; i < layers; i++) layer.of(m, "blk." + i + ".", i);
+        return m;
+    }
+
+    private static RandomGguf llama(String architecture, int layers) {
+        return decoder(architecture, layers, false, (m, p, i) -> m.attention(p).gated(p, "", HIDDEN).norms(p, DIM, "attn_norm", "ffn_norm"));
+    }
+
+    private static RandomGguf exaone4(int layers, int hidden) {
+        return decoder("exaone4", layers, false, (m, p, i) -> m.attention(p).gated(p, "", hidden).norms(p, DIM, "post_attention_norm", "post_ffw_norm")
+            .norms(p, HEAD_DIM, "attn_q_norm", "attn_k_norm")).key("feed_forward_length", hidden);
+    }
+
+    private static RandomGguf biasedAttention(RandomGguf m, String p) {
+        return m.attention(p).bias(p, HEADS * HEAD_DIM, "attn_q").bias(p, KV_HEADS * HEAD_DIM, "attn_k", "attn_v");
+    }
+
+    /** As many key-value heads as heads. */
+    private static RandomGguf wideAttention(RandomGguf m, String p) {
+        for (var name : new String[] {"attn_q", "attn_k", "attn_v", "attn_output"}) m.tensor(p + name + ".weight", HEADS * HEAD_DIM, DIM);
+        return m;
+    }
+
+    /** Six experts of 48 features with shared ones of twice that, or a dense layer. */
+    private static RandomGguf mixture(RandomGguf m, String p, boolean experts) { return experts ? m.experts(p, 6, 48).gated(p, "_shexp", 96) : m.gated(p, "", HIDDEN); }
+
+    private static RandomGguf withExperts(RandomGguf m, int count, int hidden) {
+        if (hidden > 0) m.key("expert_feed_forward_length", hidden);
+        return m.key("expert_count", count).key("expert_used_count", 3);
+    }
+
+    private static int[] each(int layers, int number) {
+        var numbers = new int[layers];
+        Arrays.fill(numbers, number);
+        return numbers;
+    }
+}
