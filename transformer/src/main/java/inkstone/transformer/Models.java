@@ -14,6 +14,7 @@ import inkstone.tokenizer.Tokenizer;
 import inkstone.tokenizer.Tokenizers;
 import inkstone.tokenizer.template.ChatTemplate;
 import inkstone.tokenizer.template.JinjaTemplate;
+import inkstone.transformer.apertus.ApertusFamily;
 import inkstone.transformer.arcee.ArceeFamily;
 import inkstone.transformer.bert.BertFamily;
 import inkstone.transformer.cohere.CommandRFamily;
@@ -26,20 +27,26 @@ import inkstone.transformer.gemma2.Gemma2Family;
 import inkstone.transformer.gemma3.Gemma3Family;
 import inkstone.transformer.glm4.Glm4Family;
 import inkstone.transformer.gpt2.Gpt2Family;
+import inkstone.transformer.gpt2.StarCoderFamily;
 import inkstone.transformer.gptneox.GptNeoxFamily;
 import inkstone.transformer.gptoss.GptOssFamily;
 import inkstone.transformer.granite.GraniteFamily;
+import inkstone.transformer.hunyuan.HunyuanFamily;
 import inkstone.transformer.llama.LlamaFamily;
 import inkstone.transformer.llama.LlamaShapedFamily;
+import inkstone.transformer.llama4.Llama4Family;
 import inkstone.transformer.mamba.MambaFamily;
+import inkstone.transformer.mistral3.Mistral3Family;
 import inkstone.transformer.nomicbert.NomicBertFamily;
 import inkstone.transformer.nemotron.NemotronFamily;
 import inkstone.transformer.olmo2.Olmo2Family;
 import inkstone.transformer.olmoe.OlmoeFamily;
 import inkstone.transformer.phi2.Phi2Family;
 import inkstone.transformer.phi3.Phi3Family;
+import inkstone.transformer.plamo.PlamoFamily;
 import inkstone.transformer.qwen2.Qwen2Family;
 import inkstone.transformer.qwen2.Qwen2MoeFamily;
+import inkstone.transformer.qwen2.Qwen2VlFamily;
 import inkstone.transformer.qwen3.Qwen3Family;
 import inkstone.transformer.rwkv7.Rwkv7Family;
 import inkstone.transformer.seedoss.SeedOssFamily;
@@ -59,10 +66,10 @@ import java.util.stream.Stream;
 public final class Models {
     private static final List<Family> FAMILIES = List.of(
         new LlamaFamily(), new Qwen2Family(), new Qwen3Family("qwen3"), new Qwen3Family("qwen3moe"), new Phi3Family(), new Gpt2Family(),
-        new Gemma2Family(), new Gemma3Family(), new StableLmFamily(), new Phi2Family(), new FalconFamily(), new GraniteFamily("granite"),
+        new Gemma2Family(), new Gemma3Family(), new StableLmFamily("stablelm"), new StableLmFamily("orion"), new Phi2Family(), new FalconFamily(), new GraniteFamily("granite"),
         new GraniteFamily("granitemoe"), new GptOssFamily(), new Olmo2Family(), new SmolLm3Family(), new GptNeoxFamily(),
         new CommandRFamily("command-r"), new CommandRFamily("cohere2"), new Deepseek2Family(), new MambaFamily(), new Rwkv7Family(),
-        new GemmaFamily(), new Qwen2MoeFamily(), new OlmoeFamily(), new LlamaShapedFamily("internlm2", Rope.Pairs.INTERLEAVED), new StarCoder2Family(),
+        new GemmaFamily(), new Qwen2MoeFamily(), new OlmoeFamily(), new LlamaShapedFamily("internlm2", Rope.Pairs.INTERLEAVED), new StarCoder2Family("starcoder2"), new StarCoder2Family("codeshell"), new StarCoderFamily(),
         new Glm4Family("chatglm"), new Glm4Family("glm4"), new LlamaShapedFamily("exaone", Rope.Pairs.HALVES), new Exaone4Family(), new NemotronFamily(),
         new GraniteFamily("minicpm"), new ArceeFamily(), new SeedOssFamily(), new LlamaShapedFamily("ernie4_5", Rope.Pairs.INTERLEAVED),
         new LlamaShapedFamily("baichuan", Rope.Pairs.INTERLEAVED), new LlamaShapedFamily("xverse", Rope.Pairs.INTERLEAVED),
@@ -70,7 +77,9 @@ public final class Models {
         new DeepseekMoeFamily("dots1", Rope.Pairs.HALVES, "ffn_norm", Routing.Scoring.SIGMOID, false),
         new DeepseekMoeFamily("bailingmoe", Rope.Pairs.INTERLEAVED, "ffn_norm", Routing.Scoring.SOFTMAX, false),
         new DeepseekMoeFamily("glm4moe", Rope.Pairs.HALVES, "post_attention_norm", Routing.Scoring.SIGMOID, false),
-        new DeepseekMoeFamily("ernie4_5-moe", Rope.Pairs.INTERLEAVED, "ffn_norm", Routing.Scoring.SOFTMAX, true));
+        new DeepseekMoeFamily("ernie4_5-moe", Rope.Pairs.INTERLEAVED, "ffn_norm", Routing.Scoring.SOFTMAX, true),
+        new DeepseekMoeFamily("bailingmoe2", Rope.Pairs.HALVES, "ffn_norm", Routing.Scoring.SIGMOID, false), new ApertusFamily(), new HunyuanFamily("hunyuan-dense"),
+        new HunyuanFamily("hunyuan-moe"), new Llama4Family(), new Mistral3Family(), new PlamoFamily(), new Qwen2VlFamily(), new Qwen3Family("qwen3vl"), new Qwen3Family("qwen3vlmoe"));
     private static final List<EmbeddingFamily> EMBEDDING_FAMILIES = List.of(new BertFamily(), new NomicBertFamily());
 
     private Models() {}

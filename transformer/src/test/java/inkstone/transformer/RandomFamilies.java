@@ -73,6 +73,43 @@ final class RandomFamilies {
                 mixture(m.attention(p), p, i > 0).norms(p, DIM, "attn_norm", "ffn_norm");
                 if (i > 0) m.bias(p, 6, "exp_probs_b");
             }), 6, 48).key("leading_dense_block_count", 1).key("interleave_moe_layer_step", 1).key("expert_shared_count", 2).key("expert_shared_feed_forward_length", 96);
+            case "bailingmoe2" -> withExperts(decoder(name, 3, false, (m, p, i) -> {
+                m.tensor(p + "attn_qkv.weight", (HEADS + 2 * KV_HEADS) * HEAD_DIM, DIM).tensor(p + "attn_output.weight", DIM, HEADS * HEAD_DIM).norms(p, DIM, "attn_norm", "ffn_norm")
+                    .norms(p, HEAD_DIM, "attn_q_norm", "attn_k_norm");
+                mixture(m, p, i > 0);
+                if (i > 0) m.bias(p, 6, "exp_probs_b");
+            }), 6, 48).key("leading_dense_block_count", 1).key("expert_shared_count", 2).key("expert_shared_feed_forward_length", 48).key("expert_weights_norm", true)
+                .key("expert_gating_func", 2).key("expert_group_count", 3).key("expert_group_used_count", 2).key("rope.dimension_count", 8).tensor("output.weight", 512, DIM);
+            case "apertus" -> decoder(name, 3, false, (m, p, i) -> m.attention(p).tensor(p + "ffn_up.weight", HIDDEN, DIM).tensor(p + "ffn_down.weight", DIM, HIDDEN)
+                .norms(p, DIM, "attn_norm", "ffn_norm").norms(p, HEAD_DIM, "attn_q_norm", "attn_k_norm")).plainKey("xielu.alpha_n", new float[] {0.6f, 0.8f, 1.1f})
+                .plainKey("xielu.alpha_p", new float[] {0.7f, 0.9f, 0.4f}).plainKey("xielu.beta", new float[] {0.5f, 0.4f, 0.6f}).plainKey("xielu.eps", new float[] {-1e-6f, -1e-6f, -1e-6f})
+                .tensor("output.weight", 512, DIM);
+            case "hunyuan-dense" -> decoder(name, 3, false, (m, p, i) -> m.attention(p).gated(p, "", HIDDEN).norms(p, DIM, "attn_norm", "ffn_norm")
+                .norms(p, HEAD_DIM, "attn_q_norm", "attn_k_norm")).key("rope.scaling.alpha", 50f);
+            case "hunyuan-moe" -> withExperts(decoder(name, 3, false, (m, p, i) -> m.attention(p).experts(p, 6, HIDDEN).gated(p, "_shexp", 48).norms(p, DIM, "attn_norm", "ffn_norm")
+                .norms(p, HEAD_DIM, "attn_q_norm", "attn_k_norm")), 6, HIDDEN).key("expert_shared_feed_forward_length", 48);
+            case "llama4" -> withExperts(decoder(name, 5, false, (m, p, i) -> {
+                m.attention(p).norms(p, DIM, "attn_norm", "ffn_norm");
+                if (i % 2 == 1) m.experts(p, 6, 48).gated(p, "_shexp", 48); else m.gated(p, "", HIDDEN);
+            }), 6, 48).key("expert_used_count", 1).key("interleave_moe_layer_step", 2).tensor("output.weight", 512, DIM);
+            case "mistral3" -> llama(name, 3).key("rope.scaling.type", "yarn").key("rope.scaling.factor", 16f).key("rope.scaling.original_context_length", 8)
+                .key("rope.scaling.yarn_log_multiplier", 0.7f).key("attention.temperature_scale", 0.3f).tensor("output.weight", 512, DIM);
+            case "plamo" -> decoder(name, 3, false, (m, p, i) -> m.attention(p).gated(p, "", HIDDEN).norms(p, DIM, "attn_norm")).tensor("output.weight", 512, DIM);
+            case "orion" -> decoder(name, 3, true, (m, p, i) -> m.attention(p).gated(p, "", HIDDEN).affine(p + "attn_norm", DIM).affine(p + "ffn_norm", DIM)).bias("", DIM, "output_norm")
+                .tensor("output.weight", 512, DIM);
+            case "codeshell", "starcoder" -> {
+                int kvHeads = name.equals("codeshell") ? KV_HEADS : 1;
+                var m = decoder(name, 3, true, (of, p, i) -> of.affine(p + "attn_qkv", (HEADS + 2 * kvHeads) * HEAD_DIM, DIM).affine(p + "attn_output", DIM, HEADS * HEAD_DIM)
+                    .affine(p + "attn_norm", DIM).affine(p + "ffn_norm", DIM).affine(p + "ffn_up", HIDDEN, DIM).affine(p + "ffn_down", DIM, HIDDEN)).bias("", DIM, "output_norm")
+                    .key("attention.head_count_kv", kvHeads).tensor("output.weight", 512, DIM);
+                yield kvHeads == 1 ? m.tensor("position_embd.weight", 512, DIM) : m;
+            }
+            // that engine does not read the epsilon of this family
+            case "qwen2vl" -> decoder(name, 3, false, (m, p, i) -> biasedAttention(m, p).gated(p, "", HIDDEN).norms(p, DIM, "attn_norm", "ffn_norm"))
+                .key("rope.dimension_sections", new int[] {2, 3, 3, 0})
+                .key("attention.layer_norm_rms_epsilon", 0f);
+            case "qwen3vl" -> decoder(name, 3, false, (m, p, i) -> m.attention(p).gated(p, "", HIDDEN).norms(p, DIM, "attn_norm", "ffn_norm")
+                .norms(p, HEAD_DIM, "attn_q_norm", "attn_k_norm")).key("rope.dimension_sections", new int[] {3, 3, 2, 0}).key("n_deepstack_layers", 0);
             default -> throw new IllegalArgumentException(name);
         };
     }

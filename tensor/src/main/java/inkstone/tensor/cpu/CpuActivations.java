@@ -6,6 +6,7 @@ import static inkstone.tensor.cpu.Lanes.L;
 import static inkstone.tensor.cpu.Lanes.MEMORY;
 import static inkstone.tensor.cpu.Lanes.ORDER;
 import static inkstone.tensor.cpu.Lanes.address;
+import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LT;
 
 import inkstone.tensor.Elementwise;
@@ -188,6 +189,7 @@ final class CpuActivations {
                 case SIGMOID -> sigmoid(to + offset, from + offset, count, lanes);
                 case TANH -> softCap(to + offset, from + offset, count, 1, lanes);
                 case RELU_SQUARED -> reluSquared(to + offset, from + offset, count);
+                case ELU -> elu(to + offset, from + offset, count, lanes);
             }
         });
     }
@@ -211,6 +213,20 @@ final class CpuActivations {
         for (; i < count; i++) {                                                                                      // scalar tail
             float z = Math.max(MEMORY.get(FLOAT, x + 4L * i), 0);
             MEMORY.set(FLOAT, y + 4L * i, z * z);
+        }
+    }
+
+    private static void elu(long y, long x, int count, long lanes) {
+        Exponential.exp(y, x, count, 1, 0, lanes);
+        int i = 0;
+        for (int end = count - L; i <= end; i += L) {                                                                 // body
+            var z = FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER);
+            var negative = FloatVector.fromMemorySegment(F, MEMORY, y + 4L * i, ORDER).sub(1);
+            negative.blend(z, z.compare(GT, 0)).intoMemorySegment(MEMORY, y + 4L * i, ORDER);
+        }
+        for (; i < count; i++) {                                                                                      // scalar tail
+            float z = MEMORY.get(FLOAT, x + 4L * i);
+            MEMORY.set(FLOAT, y + 4L * i, z > 0 ? z : MEMORY.get(FLOAT, y + 4L * i) - 1);
         }
     }
 }

@@ -124,6 +124,7 @@ final class ReferenceKernels implements Kernels {
                 case SIGMOID -> sigmoid(z);
                 case TANH -> Math.tanh(z);
                 case RELU_SQUARED -> Math.pow(Math.max(z, 0), 2);
+                case ELU -> z > 0 ? z : Math.expm1(z);
             });
         }
     }

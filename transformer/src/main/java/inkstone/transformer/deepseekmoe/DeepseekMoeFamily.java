@@ -21,7 +21,7 @@ import inkstone.transformer.layers.SwiGlu;
 
 /**
  * DeepSeekMoE ("deepseek"; Dai et al. 2024, arXiv:2401.06066) and families of its shape: Llama's block with many small experts and shared ones, the first layers dense;
- * some with norms of each head. dots.llm1 ("dots1"; Huo et al. 2025, arXiv:2506.05767), Ling 1 ("bailingmoe"; Ling Team 2025, arXiv:2503.05139), GLM 4.5 ("glm4moe"; GLM-4.5
+ * some with norms of each head. dots.llm1 ("dots1"; Huo et al. 2025, arXiv:2506.05767), Ling 1 and 2 ("bailingmoe", "bailingmoe2"; Ling Team 2025, arXiv:2503.05139), GLM 4.5 ("glm4moe"; GLM-4.5
  * Team 2025, arXiv:2508.06471), ERNIE 4.5 with experts ("ernie4_5-moe"). Layers that guess tokens further ahead are passed over.
  *
  * @param pairs      which dimensions of a head turn together in its files
@@ -45,7 +45,8 @@ public record DeepseekMoeFamily(String architecture, Rope.Pairs pairs, String ff
         int count = file.integer(architecture + ".expert_shared_count", 0);
         int width = file.integer(architecture + ".expert_shared_feed_forward_length", 0);
         if (count < 0 || width < 0 || count > 1 << 12) throw new ModelException("%s: %d shared experts of %d features are none that a model has".formatted(file.source(), count, width));
-        return width > 0 ? width : Math.multiplyExact(experts.hidden(), count);
+        if (width == 0) return Math.multiplyExact(experts.hidden(), count);
+        return architecture.equals("bailingmoe2") ? Math.multiplyExact(width, count) : width;
     }
 
     private Decoder of(DecoderConfig c, Experts.Sizes experts, int shared, int dense, Weights weights, Backend backend) {

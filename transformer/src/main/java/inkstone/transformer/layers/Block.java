@@ -21,7 +21,15 @@ public interface Block {
         }
     }
 
-    /** The same with a norm behind each part as well (Gemma Team 2024, arXiv:2408.00118). */
+    /** Attention and a feed-forward side by side behind one norm (Wang & Komatsuzaki 2021, "GPT-J-6B"). */
+    record Parallel(Norm attnNorm, SelfAttention attention, FeedForward feedForward) implements Block {
+        @Override public Tensor forward(Tensor x, Context context) {
+            var normed = attnNorm.forward(x);
+            return x.add(attention.forward(normed, context)).add(feedForward.forward(normed));
+        }
+    }
+
+    /** As {@link PreNorm}, with a norm behind each part as well (Gemma Team 2024, arXiv:2408.00118). */
     record Sandwich(Norm attnNorm, SelfAttention attention, Norm postAttentionNorm, Norm ffnNorm, FeedForward feedForward, Norm postFfwNorm) implements Block {
         @Override public Tensor forward(Tensor x, Context context) {
             var h = x.add(postAttentionNorm.forward(attention.forward(attnNorm.forward(x), context)));

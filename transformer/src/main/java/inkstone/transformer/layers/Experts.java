@@ -67,7 +67,11 @@ public record Experts(Linear router, Tensor bias, Tensor gate, Tensor up, Tensor
 
     @Override public Tensor forward(Tensor x) {
         var choice = router.forward(x).route(bias, routing);
-        var inner = x.expertLinear(gate, null, choice.experts()).swiglu(x.expertLinear(up, null, choice.experts()));
-        return inner.expertLinear(down, null, choice.experts()).weightedSum(choice.weights());
+        return through(x, choice.experts()).weightedSum(choice.weights());
+    }
+
+    /** Each row through the experts chosen for it: x [n, dim], chosen I32 [n, used] -> [n · used, dim]. */
+    Tensor through(Tensor x, Tensor chosen) {
+        return x.expertLinear(gate, null, chosen).swiglu(x.expertLinear(up, null, chosen)).expertLinear(down, null, chosen);
     }
 }

@@ -16,13 +16,17 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** Qwen 3: "qwen3" with one feed-forward in each block, "qwen3moe" with experts. */
+/**
+ * Qwen 3: "qwen3" with one feed-forward in each block, "qwen3moe" with experts; "qwen3vl" and "qwen3vlmoe": the text part of Qwen 3 VL, whose rotation has sections for time,
+ * height and width, which are one position for text, and whose first layers take in what is seen.
+ */
 public record Qwen3Family(String architecture) implements Family {
     private static final HuggingFaceNames NAMES = HuggingFaceNames.LLAMA
         .with(Map.of("self_attn.q_norm", "attn_q_norm", "self_attn.k_norm", "attn_k_norm", "mlp.gate", "ffn_gate_inp"));
 
     @Override public CausalModel fromGguf(Checkpoint file, CheckpointWeights weights, Backend backend) {
         var config = DecoderConfig.fromGguf(file, architecture, Rope.Pairs.HALVES);
+        if (architecture.startsWith("qwen3vl")) for (var key : new String[] {".rope.dimension_sections", ".n_deepstack_layers"}) file.metadata().has(architecture + key);
         var experts = Experts.Sizes.orNull(file.metadata(), architecture);
         return weights.build(w -> Qwen3.of(config, experts, w, backend));
     }

@@ -15,12 +15,10 @@ import inkstone.transformer.layers.LayerNorm;
 import inkstone.transformer.layers.Mlp;
 import inkstone.transformer.layers.SelfAttention;
 
-/** StarCoder 2 and Granite 20B and 34B code (Lozhkov et al. 2024, arXiv:2402.19173): layer norms, biases, GELU, grouped queries, rotary positions. */
-public final class StarCoder2Family implements Family {
-    @Override public String architecture() { return "starcoder2"; }
-
+/** StarCoder 2 ("starcoder2"; Lozhkov et al. 2024, arXiv:2402.19173) and CodeShell ("codeshell"; Xie et al. 2024, arXiv:2403.15747): layer norms, biases, GELU, grouped queries, rotary positions. */
+public record StarCoder2Family(String architecture) implements Family {
     @Override public CausalModel fromGguf(Checkpoint file, CheckpointWeights weights, Backend backend) {
-        var config = DecoderConfig.fromGguf(file, architecture(), Rope.Pairs.HALVES).withWindow(file.metadata().integer("starcoder2.attention.sliding_window", 0));
+        var config = DecoderConfig.fromGguf(file, architecture, Rope.Pairs.HALVES).withWindow(file.metadata().integer(architecture + ".attention.sliding_window", 0));
         return weights.build(w -> of(config, w, backend));
     }
 
