@@ -73,6 +73,13 @@ public interface Kernels {
     void selectiveScan(Tensor y, Tensor x, Tensor dt, Tensor b, Tensor c, Tensor a, Tensor skip, Recurrence recurrence);
 
     /**
+     * State space of Mamba-2 (Dao & Gu 2024, arXiv:2405.21060): for each head, with t = ln(1 + exp(dt)), h[p][s] = exp(t a) h[p][s] + t b[s] x[p] and y[p] = sum over s of
+     * c[s] h[p][s] + skip x[p]. y, x F32 [n, heads · headDim]; dt F32 [n, heads]; b, c F32 [n, groups · states], head h of group h / (heads / groups); a, skip F32 [heads];
+     * state of width heads · headDim · states.
+     */
+    void ssdScan(Tensor y, Tensor x, Tensor dt, Tensor b, Tensor c, Tensor a, Tensor skip, Recurrence recurrence);
+
+    /**
      * State of RWKV-7 (Peng et al. 2025, arXiv:2503.14456, section 4): for each head, with w = exp(-exp(-1/2) sigmoid(decay)), q = k · removal scaled to length 1 and
      * k' = k (1 + (rate - 1) · replacement), S = S diag(w) - (S q) (q · rate)ᵀ + v k'ᵀ and y = S r; bonus = v (sum of r · k' · weight).
      * All F32 [n, d] but removal, replacement, weight F32 [d]; state of width d · headDim, S of a head row by row.

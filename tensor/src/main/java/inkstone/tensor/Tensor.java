@@ -329,6 +329,20 @@ public final class Tensor {
         return y;
     }
 
+    /** This through the state space of Mamba-2, {@code states} numbers for each feature; see {@link Kernels#ssdScan}. */
+    public Tensor ssdScan(Tensor dt, Tensor b, Tensor c, Tensor a, Tensor skip, int states, Recurrence recurrence) {
+        int d = shape.last(), heads = a.shape.last(), n = shape.dim(0);
+        require(a.dtype == DType.F32 && a.shape.equals(new Shape(heads)) && skip.dtype == DType.F32 && skip.shape.equals(a.shape) && d % heads == 0,
+            "ssdScan: x %s does not fit a %s, skip %s", shape, a, skip);
+        require(dt.dtype == DType.F32 && dt.shape.equals(new Shape(n, heads)), "ssdScan: %d heads do not fit dt %s", heads, dt);
+        require(states > 0 && b.dtype == DType.F32 && b.shape.rank() == 2 && b.shape.dim(0) == n && b.shape.last() % states == 0 && heads % (b.shape.last() / states) == 0
+            && c.dtype == DType.F32 && c.shape.equals(b.shape), "ssdScan: %d states and %d heads do not fit b %s, c %s", states, heads, b, c);
+        requireRecurrence("ssdScan", recurrence, Math.multiplyExact(d, states));
+        Tensor y = like();
+        kernels().ssdScan(y, this, dt, b, c, a, skip, recurrence);
+        return y;
+    }
+
     /** What {@link #wkv7} gives: y [n, d], and bonus [n, d] to be added behind the norm of y. */
     public record Wkv(Tensor y, Tensor bonus) {}
 

@@ -55,6 +55,10 @@ final class OpCases {
             recurrent(cases, "selectiveScan " + n, 20 * n, List.of(x(11, 20), x(11, 20), x(11, n), x(11, n), x(20, n), weight(DType.F32, 20)),
                 (in, r) -> in.get(0).selectiveScan(in.get(1), in.get(2), in.get(3), in.get(4).map(Elementwise.RELU_SQUARED).scale(-1), in.get(5), r));
         }
+        for (int n : new int[] {16, 5}) {
+            recurrent(cases, "ssdScan " + n, 24 * n, List.of(x(11, 24), x(11, 4), x(11, 2 * n), x(11, 2 * n), x(1, 4), weight(DType.F32, 4)),
+                (in, r) -> in.get(0).ssdScan(in.get(1), in.get(2), in.get(3), in.get(4).map(Elementwise.RELU_SQUARED).scale(-1).view(4), in.get(5), n, r));
+        }
         for (int n : new int[] {64, 24}) {
             int d = 2 * n;
             recurrent(cases, "wkv7 " + n, d * n,

@@ -12,6 +12,7 @@ import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.Metadata;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Supplier;
@@ -110,10 +111,15 @@ public record DecoderConfig(String architecture, int vocabularySize, int dim, in
     // ---- files -----------------------------------------------------------------------------------------------------------------------------------------
 
     /** From the {@code architecture.*} keys of a GGUF file, the rows of its token_embd, and its tables of rotary factors where it has some (Llama 3.1, LongRoPE). */
-    public static DecoderConfig fromGguf(Checkpoint file, String architecture, Rope.Pairs pairs) {
+    public static DecoderConfig fromGguf(Checkpoint file, String architecture, Rope.Pairs pairs) { return fromGguf(file, architecture, pairs, false); }
+
+    /** Of a model whose layers differ: heads and the width of the feed-forward are those of the widest. */
+    public static DecoderConfig fromGgufOfLayers(Checkpoint file, String architecture, Rope.Pairs pairs) { return fromGguf(file, architecture, pairs, true); }
+
+    private static DecoderConfig fromGguf(Checkpoint file, String architecture, Rope.Pairs pairs, boolean differ) {
         var embedding = file.tensors().get("token_embd.weight");
         if (embedding == null) throw new ModelException("%s: tensor token_embd.weight is missing".formatted(file.metadata().source()));
-        var config = fromGguf(file.metadata(), architecture, embedding.shape().dim(0), vector(file, ROPE_FREQS), pairs);
+        var config = fromGguf(file.metadata(), architecture, embedding.shape().dim(0), vector(file, ROPE_FREQS), pairs, differ);
         float[] shortFactors = vector(file, SHORT_FACTORS);
         if (shortFactors == null) return config;
         return named(file.metadata(), () -> {
@@ -132,11 +138,14 @@ public record DecoderConfig(String architecture, int vocabularySize, int dim, in
         return values;
     }
 
-    /** @param ropeFactors what each frequency is divided by, or null */
-    static DecoderConfig fromGguf(Metadata file, String architecture, int vocabularySize, float[] ropeFactors, Rope.Pairs pairs) {
+    /**
+     * @param ropeFactors what each frequency is divided by, or null
+     * @param differ      whether layers may
+     */
+    static DecoderConfig fromGguf(Metadata file, String architecture, int vocabularySize, float[] ropeFactors, Rope.Pairs pairs, boolean differ) {
         return named(file, () -> {
             String prefix = architecture + ".";
-            int dim = file.integer(prefix + "embedding_length"), heads = positive("head count", everywhere(file, prefix + "attention.head_count"));
+            int dim = file.integer(prefix + "embedding_length"), heads = positive("head count", everywhere(file, prefix + "attention.head_count", differ));
             int headDim = file.integer(prefix + "attention.key_length", dim / heads), valueDim = file.integer(prefix + "attention.value_length", headDim);
             require(file.has(prefix + "attention.key_length") || dim % heads == 0, "embedding length %d is not divisible by %d heads".formatted(dim, heads));
             require(valueDim == headDim, "keys of %d and values of %d dimensions differ, which no model of this family has".formatted(headDim, valueDim));
@@ -145,8 +154,8 @@ public record DecoderConfig(String architecture, int vocabularySize, int dim, in
             var scaling = RopeScaling.fromGguf(file, architecture);
             var layerNorm = prefix + "attention.layer_norm_epsilon";
             boolean halved = file.string(architecture + ROPE_PAIRS, "").equals("halves");
-            return new DecoderConfig(architecture, vocabularySize, dim, everywhere(file, prefix + "feed_forward_length"), file.integer(prefix + "block_count") - file.integer(prefix + "nextn_predict_layers", 0), heads,
-                file.has(prefix + "attention.head_count_kv") ? everywhere(file, prefix + "attention.head_count_kv") : heads, headDim,
+            return new DecoderConfig(architecture, vocabularySize, dim, everywhere(file, prefix + "feed_forward_length", differ), file.integer(prefix + "block_count") - file.integer(prefix + "nextn_predict_layers", 0), heads,
+                file.has(prefix + "attention.head_count_kv") ? everywhere(file, prefix + "attention.head_count_kv", differ) : heads, headDim,
                 file.has(layerNorm) ? file.floating(layerNorm) : file.floating(prefix + "attention.layer_norm_rms_epsilon"),
                 file.integer(prefix + "context_length"), 0, file.floating(prefix + "rope.freq_base", 10_000), rotaryDim,
                 ropeFactors == null ? scaling : new RopeScaling.Divided(scaling, ropeFactors, scaling.magnitude()), halved ? Rope.Pairs.HALVES : pairs);
@@ -160,12 +169,31 @@ public record DecoderConfig(String architecture, int vocabularySize, int dim, in
         return new Metadata(config.source(), values);
     }
 
-    /** An integer that a file may also say of each layer, as long as it says the same of all. */
-    private static int everywhere(Metadata file, String key) {
+    /** An integer that a file may also say of each layer: the same of all, or the largest where they may differ. */
+    private static int everywhere(Metadata file, String key, boolean differ) {
         if (!(file.values().get(key) instanceof long[])) return file.integer(key);
-        long[] distinct = LongStream.of(file.integers(key)).distinct().toArray();
-        require(distinct.length == 1 && distinct[0] == (int) distinct[0], "%s differs from layer to layer, which no model of this family has".formatted(key));
-        return (int) distinct[0];
+        var said = LongStream.of(file.integers(key)).summaryStatistics();
+        require(said.getCount() > 0 && said.getMax() == (int) said.getMax() && (differ || said.getMin() == said.getMax()),
+            "%s differs from layer to layer, which no model of this family has".formatted(key));
+        return (int) said.getMax();
+    }
+
+    /** An integer of each of the {@code layers}, or one said of all. */
+    public static int[] perLayer(Metadata file, String key, int layers) {
+        var numbers = new int[layers];
+        if (!(file.values().get(key) instanceof long[])) {
+            Arrays.fill(numbers, file.integer(key));
+            return numbers;
+        }
+        long[] said = file.integers(key);
+        if (said.length < layers) throw new ModelException("%s: %s speaks of %d layers, the model has %d".formatted(file.source(), key, said.length, layers));
+        for (int layer = 0; layer < layers; layer++) {
+            if (said[layer] != (int) said[layer] || said[layer] < 0 || said[layer] > MOST_FEATURES) {
+                throw new ModelException("%s: %s of layer %d is %d, which no model has".formatted(file.source(), key, layer, said[layer]));
+            }
+            numbers[layer] = (int) said[layer];
+        }
+        return numbers;
     }
 
     /** From a config.json that uses the names that Llama's has, as most do. */

@@ -13,7 +13,7 @@ import java.util.List;
  * holds pages, not memory of its own; what cannot be had from the free list cannot be had. Sequences that begin alike may hold the same pages, which are counted;
  * a page that several hold is full and never written again. One thread.
  *
- * <p>Layers of a recurrent model keep states of one size in place of keys and values. There a page is a whole context long, and holds one sequence's states.
+ * <p>Layers of a recurrent model keep states of one size in place of keys and values, or beside them. There a page is a whole context long, and holds one sequence's states.
  */
 public final class KvCache implements AutoCloseable {
     /** Tokens in a page of keys and values. */
@@ -37,30 +37,36 @@ public final class KvCache implements AutoCloseable {
      */
     public KvCache(Backend backend, ModelConfig config, DType dtype, int tokens, int contextLength) {
         this.backend = backend;
-        this.recurrent = config.stateWidths().length > 0;
+        this.recurrent = recurrent(config);
         this.pageSize = recurrent ? contextLength : PAGE_SIZE;
         this.pages = Math.ceilDiv(tokens, pageSize);
         this.holders = new int[pages];
         for (int layer = 0; layer < config.layers(); layer++) {
-            if (recurrent) {
-                var ofLayer = new ArrayList<Tensor>();
-                for (int width : config.stateWidths()) ofLayer.add(table(DType.F32, pages, width));
-                states.add(ofLayer);
-            } else {
-                keys.add(table(dtype, pages, pageSize, config.attention().keyDim()));
-                values.add(table(dtype, pages, pageSize, config.attention().valueDim()));
-            }
+            var ofLayer = new ArrayList<Tensor>();
+            for (int width : config.stateWidths(layer)) ofLayer.add(table(DType.F32, pages, width));
+            states.add(ofLayer);
+            var attention = config.attention(layer);
+            keys.add(attention == null ? null : table(dtype, pages, pageSize, attention.keyDim()));
+            values.add(attention == null ? null : table(dtype, pages, pageSize, attention.valueDim()));
         }
         for (int page = 0; page < pages; page++) free.add(page);
     }
 
     /** What the cache for {@code tokens} tokens would take. */
     static long bytes(ModelConfig config, DType dtype, int tokens, int contextLength) {
+        int pageSize = recurrent(config) ? contextLength : PAGE_SIZE;
         long ofPage = 0;
-        for (int width : config.stateWidths()) ofPage += DType.F32.bytes(width);
-        if (ofPage > 0) return config.layers() * ofPage * Math.ceilDiv(tokens, contextLength);
-        long positions = (long) Math.ceilDiv(tokens, PAGE_SIZE) * PAGE_SIZE;
-        return config.layers() * (dtype.bytes(positions * config.attention().keyDim()) + dtype.bytes(positions * config.attention().valueDim()));
+        for (int layer = 0; layer < config.layers(); layer++) {
+            for (int width : config.stateWidths(layer)) ofPage += DType.F32.bytes(width);
+            var attention = config.attention(layer);
+            if (attention != null) ofPage += dtype.bytes((long) pageSize * attention.keyDim()) + dtype.bytes((long) pageSize * attention.valueDim());
+        }
+        return ofPage * Math.ceilDiv(tokens, pageSize);
+    }
+
+    private static boolean recurrent(ModelConfig config) {
+        for (int layer = 0; layer < config.layers(); layer++) if (config.stateWidths(layer).length > 0) return true;
+        return false;
     }
 
     private Tensor table(DType dtype, int... dims) {
@@ -71,9 +77,9 @@ public final class KvCache implements AutoCloseable {
         return Tensor.of(dtype, segment, dims);
     }
 
-    /** F32 or F16 [pages, PAGE_SIZE, kvHeads · headDim] */
+    /** F32 or F16 [pages, pageSize, kvHeads · headDim] */
     public Tensor keys(int layer) { return keys.get(layer); }
-    /** F32 or F16 [pages, PAGE_SIZE, kvHeads · valueHeadDim] */
+    /** F32 or F16 [pages, pageSize, kvHeads · valueHeadDim] */
     public Tensor values(int layer) { return values.get(layer); }
     /** F32 [pages, width], the {@code state}-th of a recurrent layer */
     public Tensor states(int layer, int state) { return states.get(layer).get(state); }

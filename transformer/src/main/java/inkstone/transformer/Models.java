@@ -22,23 +22,28 @@ import inkstone.transformer.deepseek2.Deepseek2Family;
 import inkstone.transformer.deepseekmoe.DeepseekMoeFamily;
 import inkstone.transformer.exaone.Exaone4Family;
 import inkstone.transformer.falcon.FalconFamily;
+import inkstone.transformer.falconh1.FalconH1Family;
 import inkstone.transformer.gemma.GemmaFamily;
 import inkstone.transformer.gemma2.Gemma2Family;
 import inkstone.transformer.gemma3.Gemma3Family;
+import inkstone.transformer.gemma4.Gemma4Family;
 import inkstone.transformer.glm4.Glm4Family;
 import inkstone.transformer.gpt2.Gpt2Family;
 import inkstone.transformer.gpt2.StarCoderFamily;
 import inkstone.transformer.gptneox.GptNeoxFamily;
 import inkstone.transformer.gptoss.GptOssFamily;
 import inkstone.transformer.granite.GraniteFamily;
+import inkstone.transformer.granite.GraniteHybridFamily;
 import inkstone.transformer.hunyuan.HunyuanFamily;
+import inkstone.transformer.lfm2.Lfm2Family;
 import inkstone.transformer.llama.LlamaFamily;
 import inkstone.transformer.llama.LlamaShapedFamily;
 import inkstone.transformer.llama4.Llama4Family;
 import inkstone.transformer.mamba.MambaFamily;
+import inkstone.transformer.mamba2.Mamba2Family;
 import inkstone.transformer.mistral3.Mistral3Family;
-import inkstone.transformer.nomicbert.NomicBertFamily;
 import inkstone.transformer.nemotron.NemotronFamily;
+import inkstone.transformer.nomicbert.NomicBertFamily;
 import inkstone.transformer.olmo2.Olmo2Family;
 import inkstone.transformer.olmoe.OlmoeFamily;
 import inkstone.transformer.phi2.Phi2Family;
@@ -79,7 +84,9 @@ public final class Models {
         new DeepseekMoeFamily("glm4moe", Rope.Pairs.HALVES, "post_attention_norm", Routing.Scoring.SIGMOID, false),
         new DeepseekMoeFamily("ernie4_5-moe", Rope.Pairs.INTERLEAVED, "ffn_norm", Routing.Scoring.SOFTMAX, true),
         new DeepseekMoeFamily("bailingmoe2", Rope.Pairs.HALVES, "ffn_norm", Routing.Scoring.SIGMOID, false), new ApertusFamily(), new HunyuanFamily("hunyuan-dense"),
-        new HunyuanFamily("hunyuan-moe"), new Llama4Family(), new Mistral3Family(), new PlamoFamily(), new Qwen2VlFamily(), new Qwen3Family("qwen3vl"), new Qwen3Family("qwen3vlmoe"));
+        new HunyuanFamily("hunyuan-moe"), new Llama4Family(), new Mistral3Family(), new PlamoFamily(), new Qwen2VlFamily(), new Qwen3Family("qwen3vl"), new Qwen3Family("qwen3vlmoe"),
+        new Lfm2Family("lfm2"), new Lfm2Family("lfm2moe"), new Gemma4Family(),
+        new Mamba2Family(), new FalconH1Family(), new GraniteHybridFamily());
     private static final List<EmbeddingFamily> EMBEDDING_FAMILIES = List.of(new BertFamily(), new NomicBertFamily());
 
     private Models() {}

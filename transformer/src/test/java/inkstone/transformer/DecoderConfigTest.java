@@ -24,7 +24,7 @@ class DecoderConfigTest {
         return new Metadata("model.gguf", values);
     }
 
-    private static DecoderConfig gguf(String key, Object value) { return DecoderConfig.fromGguf(with(GGUF, key, value), "llama", 512, null, Rope.Pairs.INTERLEAVED); }
+    private static DecoderConfig gguf(String key, Object value) { return DecoderConfig.fromGguf(with(GGUF, key, value), "llama", 512, null, Rope.Pairs.INTERLEAVED, false); }
 
     private static DecoderConfig huggingFace(String key, Object value) { return DecoderConfig.fromHuggingFace(with(HUGGING_FACE, key, value), "llama"); }
 
@@ -41,7 +41,7 @@ class DecoderConfigTest {
 
     @Test void aConfigSurvivesItsOwnMetadata() {
         var values = TestData.readBack(gguf("llama.rope.freq_base", 500_000.0).toGguf());
-        assertEquals(gguf("llama.rope.freq_base", 500_000.0), DecoderConfig.fromGguf(new Metadata("again", values), "llama", 512, null, Rope.Pairs.INTERLEAVED));
+        assertEquals(gguf("llama.rope.freq_base", 500_000.0), DecoderConfig.fromGguf(new Metadata("again", values), "llama", 512, null, Rope.Pairs.INTERLEAVED, false));
     }
 
     @Test void headDimensionAndRotaryDimensionsMayDifferFromTheUsual() {
@@ -74,7 +74,7 @@ class DecoderConfigTest {
         refused("values of 16", "llama.attention.value_length", 16L);
         refused("differs from layer to layer", "llama.attention.head_count_kv", new long[] {4, 2});
         refused("should be an integer", "llama.attention.head_count_kv", new double[] {4, 4});
-        assertThrows(ModelException.class, () -> DecoderConfig.fromGguf(new Metadata("model.gguf", GGUF), "llama", 512, new float[3], Rope.Pairs.INTERLEAVED), "4 pairs, 3 factors");
+        assertThrows(ModelException.class, () -> DecoderConfig.fromGguf(new Metadata("model.gguf", GGUF), "llama", 512, new float[3], Rope.Pairs.INTERLEAVED, false), "4 pairs, 3 factors");
         assertThrows(ModelException.class, () -> DecoderConfig.requireActivation(with(HUGGING_FACE, "hidden_act", "gelu"), "hidden_act", "silu"));
     }
 

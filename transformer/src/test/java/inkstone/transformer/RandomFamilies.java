@@ -110,6 +110,26 @@ final class RandomFamilies {
                 .key("attention.layer_norm_rms_epsilon", 0f);
             case "qwen3vl" -> decoder(name, 3, false, (m, p, i) -> m.attention(p).gated(p, "", HIDDEN).norms(p, DIM, "attn_norm", "ffn_norm")
                 .norms(p, HEAD_DIM, "attn_q_norm", "attn_k_norm")).key("rope.dimension_sections", new int[] {3, 3, 2, 0}).key("n_deepstack_layers", 0);
+            case "lfm2", "lfm2moe" -> {
+                boolean mixture = name.equals("lfm2moe");
+                var m = decoder(name, 5, false, (of, p, i) -> {
+                    of.norms(p, DIM, "attn_norm", "ffn_norm");
+                    if (i % 3 == 1) of.attention(p).norms(p, HEAD_DIM, "attn_q_norm", "attn_k_norm");
+                    else of.tensor(p + "shortconv.conv.weight", DIM, 3).tensor(p + "shortconv.in_proj.weight", 3 * DIM, DIM).tensor(p + "shortconv.out_proj.weight", DIM, DIM);
+                    if (mixture && i > 1) of.experts(p, 6, 48).bias(p, 6, "exp_probs_b"); else of.gated(p, "", HIDDEN);
+                }).without("output_norm.weight").norms("", DIM, "token_embd_norm").key("shortconv.l_cache", 3).key("attention.head_count_kv", new int[] {0, KV_HEADS, 0, 0, KV_HEADS});
+                yield mixture ? withExperts(m, 6, 48).key("leading_dense_block_count", 2).key("expert_gating_func", 2) : m;
+            }
+            case "gemma4" -> gemma4(name, 6, 0, 0);
+            case "gemma4-sharing" -> gemma4("gemma4", 6, 3, 8);
+            case "mamba2" -> ssm(decoder(name, 3, false, (m, p, i) -> ssd(m, p, 2).norms(p, DIM, "attn_norm")), 2).key("attention.head_count", 0).key("attention.head_count_kv", 0)
+                .key("feed_forward_length", 0).withoutKeys("rope.dimension_count", "rope.freq_base");
+            case "falcon-h1" -> ssm(decoder(name, 3, false, (m, p, i) -> ssd(m.attention(p), p, 1).gated(p, "", HIDDEN).norms(p, DIM, "attn_norm").tensor(p + "ffn_norm", DIM)), 1);
+            case "granitehybrid" -> ssm(decoder(name, 5, false, (m, p, i) -> {
+                m.gated(p, "", HIDDEN).norms(p, DIM, "attn_norm", "ffn_norm");
+                if (i % 3 == 1) m.attention(p); else ssd(m, p, 1);
+            }), 1).key("attention.head_count_kv", new int[] {0, KV_HEADS, 0, 0, KV_HEADS}).key("embedding_scale", 3f).key("residual_scale", 0.45f).key("attention.scale", 0.09f)
+                .key("logit_scale", 0.6f).key("rope.scaling.finetuned", false);
             default -> throw new IllegalArgumentException(name);
         };
     }
@@ -127,6 +147,42 @@ final class RandomFamilies {
     private static RandomGguf exaone4(int layers, int hidden) {
         return decoder("exaone4", layers, false, (m, p, i) -> m.attention(p).gated(p, "", hidden).norms(p, DIM, "post_attention_norm", "post_ffw_norm")
             .norms(p, HEAD_DIM, "attn_q_norm", "attn_k_norm")).key("feed_forward_length", hidden);
+    }
+
+    /** Two of three layers windowed, with heads half as wide and twice as many of keys; the last {@code sharing} read the keys of others. */
+    private static RandomGguf gemma4(String architecture, int layers, int sharing, int perLayer) {
+        var m = new RandomGguf(architecture, layers, false).norms("", DIM, "output_norm").tensor("rope_freqs.weight", HEAD_DIM);
+        int[] kvHeads = new int[layers], hiddens = new int[layers], windowed = new int[layers];
+        for (int i = 0; i < layers; i++) {
+            var p = "blk." + i + ".";
+            windowed[i] = i % 3 < 2 ? 1 : 0;
+            int headDim = windowed[i] == 1 ? HEAD_DIM : 2 * HEAD_DIM;
+            kvHeads[i] = windowed[i] == 1 ? 2 : 1;
+            hiddens[i] = i % 2 == 0 ? HIDDEN : 48;
+            m.tensor(p + "attn_q.weight", HEADS * headDim, DIM).tensor(p + "attn_output.weight", DIM, HEADS * headDim).norms(p, headDim, "attn_q_norm").gated(p, "", hiddens[i])
+                .norms(p, DIM, "attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm").norms(p, 1, "layer_output_scale");
+            if (i < layers - sharing) m.tensor(p + "attn_k.weight", kvHeads[i] * headDim, DIM).norms(p, headDim, "attn_k_norm");
+            if (i < layers - sharing && (windowed[i] == 1 || perLayer > 0)) m.tensor(p + "attn_v.weight", kvHeads[i] * headDim, DIM);
+            if (perLayer > 0) m.tensor(p + "inp_gate.weight", perLayer, DIM).tensor(p + "proj.weight", DIM, perLayer).norms(p, DIM, "post_norm");
+        }
+        if (perLayer > 0) {
+            m.tensor("per_layer_token_embd.weight", 512, perLayer * layers).tensor("per_layer_model_proj.weight", perLayer * layers, DIM).norms("", perLayer, "per_layer_proj_norm");
+        }
+        return m.key("attention.key_length", 2 * HEAD_DIM).key("attention.value_length", 2 * HEAD_DIM).key("attention.key_length_swa", HEAD_DIM).key("attention.value_length_swa", HEAD_DIM)
+            .key("rope.dimension_count", 2 * HEAD_DIM).key("rope.dimension_count_swa", HEAD_DIM).key("rope.freq_base_swa", 300f).key("attention.sliding_window", 6)
+            .key("attention.sliding_window_pattern", windowed).key("attention.head_count_kv", kvHeads).key("feed_forward_length", hiddens).key("attention.shared_kv_layers", sharing)
+            .key("embedding_length_per_layer_input", perLayer).key("final_logit_softcapping", 12f);
+    }
+
+    /** A Mamba-2 of 128 features in 8 heads with 16 states. */
+    private static RandomGguf ssd(RandomGguf m, String p, int groups) {
+        int convolved = 128 + 2 * groups * 16;
+        return m.tensor(p + "ssm_in.weight", 128 + convolved + 8, DIM).affine(p + "ssm_conv1d", convolved, 4).bias(p, 8, "ssm_dt").tensor(p + "ssm_a", 8, 1).tensor(p + "ssm_d", 8, 1)
+            .tensor(p + "ssm_norm.weight", groups, 128 / groups).tensor(p + "ssm_out.weight", DIM, 128);
+    }
+
+    private static RandomGguf ssm(RandomGguf m, int groups) {
+        return m.key("ssm.conv_kernel", 4).key("ssm.inner_size", 128).key("ssm.state_size", 16).key("ssm.time_step_rank", 8).key("ssm.group_count", groups);
     }
 
     private static RandomGguf biasedAttention(RandomGguf m, String p) {

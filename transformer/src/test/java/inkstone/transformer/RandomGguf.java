@@ -34,6 +34,11 @@ final class RandomGguf {
         return this;
     }
 
+    RandomGguf withoutKeys(String... names) {
+        for (var name : names) keys.remove(architecture + "." + name);
+        return this;
+    }
+
     /** A key that does not begin with the architecture's name. */
     RandomGguf plainKey(String name, Object value) {
         keys.put(name, value);
@@ -42,6 +47,11 @@ final class RandomGguf {
 
     RandomGguf tensor(String name, int... dims) {
         tensors.put(name, dims);
+        return this;
+    }
+
+    RandomGguf without(String name) {
+        tensors.remove(name);
         return this;
     }
 
@@ -97,14 +107,14 @@ final class RandomGguf {
         }
     }
 
-    /** Norms are uniform around one and rotary factors above it, biases normal, matrices normal with variance 2 / columns, and embeddings with 1 each. */
+    /** Decays of state spaces are uniform below zero, norms around one and rotary factors above it, biases normal, matrices normal with variance 2 / columns, and embeddings with 1 each. */
     private static float[] values(String name, int... dims) {
         var random = new Random(name.hashCode());
         var values = new float[Math.toIntExact(new Shape(dims).elements())];
-        boolean norm = name.contains("norm") && name.endsWith("weight");
+        boolean norm = name.contains("norm") && !name.endsWith("bias");
         double scale = name.endsWith("bias") ? 0.3 : name.startsWith("token_embd") ? 1 : Math.sqrt(2.0 / dims[dims.length - 1]);
         for (int i = 0; i < values.length; i++) {
-            values[i] = (float) (norm ? 0.5 + 1.1 * random.nextDouble() : name.startsWith("rope_f") ? 1 + random.nextDouble() : scale * random.nextGaussian());
+            values[i] = (float) (name.endsWith("ssm_a") ? -0.1 - random.nextDouble() : norm ? 0.5 + 1.1 * random.nextDouble() : name.startsWith("rope_f") ? 1 + random.nextDouble() : scale * random.nextGaussian());
         }
         return values;
     }

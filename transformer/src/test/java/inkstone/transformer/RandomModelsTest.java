@@ -145,14 +145,15 @@ class RandomModelsTest {
     }
 
     /** GELU is the tanh form here; that engine reads it from a table of 16-bit floats, which costs it up to 5e-3. Without GELU it is within 5e-5 of exact. */
-    private static double tolerance(String name) { return name.startsWith("gemma") || name.contains("starcoder") || name.equals("codeshell") || name.startsWith("gptneox") || name.startsWith("falcon") ? 1e-2 : 5e-4; }
+    private static double tolerance(String name) { return name.startsWith("gemma") || name.contains("starcoder") || name.equals("codeshell") || name.startsWith("gptneox") || name.startsWith("falcon-40b") ? 1e-2 : 5e-4; }
 
     @ParameterizedTest
     @ValueSource(strings = {"gemma3", "olmo2", "olmo3", "smollm3", "gptneox-parallel", "gptneox-sequential", "command-r", "cohere2", "qwen3moe", "granitemoe", "falcon-40b",
         "stablelm-12b", "phi3-longrope", "deepseek3", "deepseek2-whole",
         "llama-variants", "granite-unturned", "gemma", "qwen2moe", "olmoe", "internlm2", "starcoder2", "chatglm", "glm4", "exaone", "exaone4", "exaone4-windowed", "nemotron",
         "minicpm", "arcee", "seed_oss", "ernie4_5", "baichuan", "xverse", "deepseek", "dots1", "bailingmoe", "glm4moe", "ernie4_5-moe",
-        "bailingmoe2", "apertus", "hunyuan-dense", "hunyuan-moe", "llama4", "mistral3", "plamo", "orion", "codeshell", "starcoder", "qwen2vl", "qwen3vl"})
+        "bailingmoe2", "apertus", "hunyuan-dense", "hunyuan-moe", "llama4", "mistral3", "plamo", "orion", "codeshell", "starcoder", "qwen2vl", "qwen3vl",
+        "lfm2", "lfm2moe", "gemma4", "gemma4-sharing", "mamba2", "falcon-h1", "granitehybrid"})
     void logitsMatchLlamaCpp(String name, @TempDir Path temporary) throws IOException {
         var vocabulary = TestData.folder("golden-logits").resolve("qwen2").resolve("model.gguf");
         var kept = System.getProperty("inkstone.keep");

@@ -45,6 +45,9 @@ final class CpuKernels implements Kernels {
     @Override public void shift(Tensor y, Tensor x, Recurrence states) { recurrence.shift(y, x, states); }
     @Override public void causalConv(Tensor y, Tensor x, Tensor weight, Tensor bias, Recurrence states) { recurrence.causalConv(y, x, weight, bias, states); }
 
+    @Override public void ssdScan(Tensor y, Tensor x, Tensor dt, Tensor b, Tensor c, Tensor a, Tensor skip, Recurrence states) {
+        recurrence.ssdScan(y, x, dt, b, c, a, skip, states);
+    }
     @Override public void selectiveScan(Tensor y, Tensor x, Tensor dt, Tensor b, Tensor c, Tensor a, Tensor skip, Recurrence states) {
         recurrence.selectiveScan(y, x, dt, b, c, a, skip, states);
     }

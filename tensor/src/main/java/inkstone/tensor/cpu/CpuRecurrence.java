@@ -122,6 +122,53 @@ final class CpuRecurrence {
         return sum;
     }
 
+    void ssdScan(Tensor y, Tensor x, Tensor dt, Tensor b, Tensor c, Tensor a, Tensor skip, Recurrence recurrence) {
+        int d = x.shape().last(), heads = a.shape().last(), headDim = d / heads, count = recurrence.state().shape().last() / d, groups = b.shape().last() / count;
+        long to = address(y), from = address(x), steps = address(dt), in = address(b), out = address(c), decays = address(a), skips = address(skip);
+        var states = States.of("ssdScan", recurrence);
+        scratch.reserve(Scratch.lines(1));
+        workers.split(heads, grain(states, 4 * headDim * count), (worker, first, end) -> {
+            long lanes = scratch.lanes(worker);
+            for (int i = 0; i < states.rows(); i++) {
+                long state = states.at(i, (long) first * headDim * count, (end - first) * headDim * count);
+                for (int head = first; head < end; head++) {
+                    float raw = MEMORY.get(FLOAT, steps + 4 * ((long) i * heads + head)), step = raw > 20 ? raw : (float) Math.log1p(Exponential.exp(raw));
+                    float kept = Exponential.exp(step * MEMORY.get(FLOAT, decays + 4L * head)), through = MEMORY.get(FLOAT, skips + 4L * head);
+                    long shared = 4 * ((long) i * groups + head / (heads / groups)) * count;
+                    for (int p = 0; p < headDim; p++, state += 4L * count) {
+                        long at = 4 * ((long) i * d + (long) head * headDim + p);
+                        float input = MEMORY.get(FLOAT, from + at);
+                        MEMORY.set(FLOAT, to + at, decayed(state, kept, in + shared, out + shared, step * input, count, lanes) + through * input);
+                    }
+                }
+            }
+        });
+    }
+
+    /** h = h · kept + b · input; returns the sum of c · h. */
+    private static float decayed(long h, float kept, long b, long c, float input, int count, long lanes) {
+        var sums = FloatVector.zero(F);
+        var factors = FloatVector.broadcast(F, kept);
+        var inputs = FloatVector.broadcast(F, input);
+        int i = 0;
+        for (int end = count - L; i <= end; i += L) {                                                                 // body
+            var state = FloatVector.fromMemorySegment(F, MEMORY, h + 4L * i, ORDER).mul(factors);
+            var added = FloatVector.fromMemorySegment(F, MEMORY, b + 4L * i, ORDER);
+            state = FMA ? added.fma(inputs, state) : added.mul(inputs).add(state);
+            state.intoMemorySegment(MEMORY, h + 4L * i, ORDER);
+            var weight = FloatVector.fromMemorySegment(F, MEMORY, c + 4L * i, ORDER);
+            sums = FMA ? state.fma(weight, sums) : state.mul(weight).add(sums);
+        }
+        sums.intoMemorySegment(MEMORY, lanes, ORDER);                                                                 // reduce
+        float sum = Lanes.sum(lanes);
+        for (; i < count; i++) {                                                                                      // scalar tail
+            float state = MEMORY.get(FLOAT, h + 4L * i) * kept + MEMORY.get(FLOAT, b + 4L * i) * input;
+            MEMORY.set(FLOAT, h + 4L * i, state);
+            sum += state * MEMORY.get(FLOAT, c + 4L * i);
+        }
+        return sum;
+    }
+
     /** Addresses of the arguments of wkv7. */
     private record Wkv(long y, long bonus, long r, long decay, long k, long v, long rate, long removal, long replacement, long weight, int headDim) {}
 

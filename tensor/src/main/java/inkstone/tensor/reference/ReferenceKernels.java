@@ -193,6 +193,24 @@ final class ReferenceKernels implements Kernels {
         }
     }
 
+    @Override public void ssdScan(Tensor y, Tensor x, Tensor dt, Tensor b, Tensor c, Tensor a, Tensor skip, Recurrence recurrence) {
+        int d = x.shape().last(), heads = a.shape().last(), headDim = d / heads, states = recurrence.state().shape().last() / d, groups = b.shape().last() / states;
+        for (int row = 0; row < x.shape().dim(0); row++) {
+            long state = state("ssdScan", recurrence, row);
+            for (int f = 0; f < d; f++) {
+                int head = f / headDim;
+                long shared = ((long) row * groups + head / (heads / groups)) * states;
+                double input = get(x, (long) row * d + f), t = get(dt, (long) row * heads + head), step = t > 20 ? t : Math.log1p(Math.exp(t)), sum = get(skip, head) * input;
+                for (int s = 0; s < states; s++) {
+                    long at = state + (long) f * states + s;
+                    set(recurrence.state(), at, Math.exp(step * get(a, head)) * get(recurrence.state(), at) + step * get(b, shared + s) * input);
+                    sum += get(c, shared + s) * get(recurrence.state(), at);
+                }
+                set(y, (long) row * d + f, sum);
+            }
+        }
+    }
+
     @Override public void wkv7(Tensor y, Tensor bonus, Tensor r, Tensor decay, Tensor k, Tensor v, Tensor rate, Tensor removal, Tensor replacement, Tensor weight,
                                int headDim, Recurrence recurrence) {
         int d = r.shape().last();

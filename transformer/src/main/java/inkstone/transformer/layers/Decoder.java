@@ -6,6 +6,7 @@ import inkstone.tensor.Weights;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.Context;
 import inkstone.transformer.DecoderConfig;
+import inkstone.transformer.ModelConfig;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -14,16 +15,22 @@ import java.util.List;
  * of every family that differs from others in its blocks alone. Parameters have the names of GGUF files. Immutable; its weights belong to whoever opened them.
  *
  * @param embeddingScale what embeddings are multiplied by
+ * @param logitScale     what logits are multiplied by
  */
-public record Decoder(DecoderConfig config, Tensor tokenEmbd, float embeddingScale, List<Block> blocks, Norm outputNorm, Linear output) implements CausalModel {
+public record Decoder(ModelConfig config, Tensor tokenEmbd, float embeddingScale, List<Block> blocks, Norm outputNorm, Linear output, float logitScale) implements CausalModel {
     public static Decoder of(DecoderConfig c, Norm.Kind norm, Weights w, Block.Factory factory) {
         var tokenEmbd = w.tensor("token_embd.weight", c.vocabularySize(), c.dim());
         var blocks = new ArrayList<Block>();
         for (int layer = 0; layer < c.layers(); layer++) blocks.add(factory.of(layer, w.at("blk." + layer + ".")));
-        return new Decoder(c, tokenEmbd, 1, List.copyOf(blocks), norm.of(c, w, "output_norm"), Head.of(c, w, tokenEmbd));
+        return new Decoder(c, tokenEmbd, 1, List.copyOf(blocks), norm.of(c, w, "output_norm"), Head.of(c, w, tokenEmbd), 1);
     }
 
-    public Decoder withEmbeddingScale(float scale) { return new Decoder(config, tokenEmbd, scale, blocks, outputNorm, output); }
+    public Decoder withEmbeddingScale(float scale) { return new Decoder(config, tokenEmbd, scale, blocks, outputNorm, output, logitScale); }
+
+    public Decoder withLogitScale(float scale) { return new Decoder(config, tokenEmbd, embeddingScale, blocks, outputNorm, output, scale); }
+
+    /** Of a model whose layers differ in what they keep of a sequence. */
+    public Decoder withConfig(ModelConfig config) { return new Decoder(config, tokenEmbd, embeddingScale, blocks, outputNorm, output, logitScale); }
 
     @Override public Tensor forward(Tensor tokens, Context context) {
         var x = tokens.embedding(tokenEmbd);
@@ -32,5 +39,8 @@ public record Decoder(DecoderConfig config, Tensor tokenEmbd, float embeddingSca
         return outputNorm.forward(x);
     }
 
-    @Override public Tensor logits(Tensor hidden) { return output.forward(hidden); }
+    @Override public Tensor logits(Tensor hidden) {
+        var logits = output.forward(hidden);
+        return logitScale == 1 ? logits : logits.scale(logitScale);
+    }
 }
