@@ -80,6 +80,13 @@ public interface Kernels {
     void ssdScan(Tensor y, Tensor x, Tensor dt, Tensor b, Tensor c, Tensor a, Tensor skip, Recurrence recurrence);
 
     /**
+     * Gated delta rule (Yang et al. 2024, arXiv:2412.06464): for each head with q and k of length 1 (their length at least eps), q / sqrt(keyDim), t = ln(1 + exp(dt + bias)):
+     * s = exp(a t) s, then s[i] += sigmoid(rate) (v[i] - s[i] · k) k and y[i] = s[i] · q. y, v F32 [n, heads · valueDim]; q, k F32 [n, keyHeads · keyDim], head h reading key head
+     * h / (heads / keyHeads), or h mod keyHeads where {@code tiled}; dt, rate F32 [n, heads]; a, bias F32 [heads]; state of width heads · valueDim · keyDim.
+     */
+    void gatedDelta(Tensor y, Tensor q, Tensor k, Tensor v, Tensor dt, Tensor rate, Tensor a, Tensor bias, boolean tiled, float eps, Recurrence recurrence);
+
+    /**
      * State of RWKV-7 (Peng et al. 2025, arXiv:2503.14456, section 4): for each head, with w = exp(-exp(-1/2) sigmoid(decay)), q = k · removal scaled to length 1 and
      * k' = k (1 + (rate - 1) · replacement), S = S diag(w) - (S q) (q · rate)ᵀ + v k'ᵀ and y = S r; bonus = v (sum of r · k' · weight).
      * All F32 [n, d] but removal, replacement, weight F32 [d]; state of width d · headDim, S of a head row by row.

@@ -85,6 +85,9 @@ public final class ObservedBackend implements Backend {
         @Override public void ssdScan(Tensor y, Tensor x, Tensor dt, Tensor b, Tensor c, Tensor a, Tensor skip, Recurrence recurrence) {
             kernels.ssdScan(y, x, dt, b, c, a, skip, recurrence);
         }
+        @Override public void gatedDelta(Tensor y, Tensor q, Tensor k, Tensor v, Tensor dt, Tensor rate, Tensor a, Tensor bias, boolean tiled, float eps, Recurrence recurrence) {
+            kernels.gatedDelta(y, q, k, v, dt, rate, a, bias, tiled, eps, recurrence);
+        }
         @Override public void wkv7(Tensor y, Tensor bonus, Tensor r, Tensor decay, Tensor k, Tensor v, Tensor rate, Tensor removal, Tensor replacement, Tensor weight,
                                    int headDim, Recurrence recurrence) {
             kernels.wkv7(y, bonus, r, decay, k, v, rate, removal, replacement, weight, headDim, recurrence);

@@ -343,6 +343,21 @@ public final class Tensor {
         return y;
     }
 
+    /** This as v through the state of the gated delta rule, {@code keyDim} numbers for each feature; see {@link Kernels#gatedDelta}. */
+    public Tensor gatedDelta(Tensor q, Tensor k, Tensor dt, Tensor rate, Tensor a, Tensor bias, int keyDim, boolean tiled, float eps, Recurrence recurrence) {
+        int d = shape.last(), heads = a.shape.last(), n = shape.dim(0);
+        require(a.dtype == DType.F32 && a.shape.equals(new Shape(heads)) && bias.dtype == DType.F32 && bias.shape.equals(a.shape) && d % heads == 0,
+            "gatedDelta: v %s does not fit a %s, bias %s", shape, a, bias);
+        for (var t : new Tensor[] {dt, rate}) require(t.dtype == DType.F32 && t.shape.equals(new Shape(n, heads)), "gatedDelta: %d heads do not fit %s", heads, t);
+        require(keyDim > 0 && q.dtype == DType.F32 && q.shape.rank() == 2 && q.shape.dim(0) == n && q.shape.last() % keyDim == 0 && heads % (q.shape.last() / keyDim) == 0
+            && k.dtype == DType.F32 && k.shape.equals(q.shape), "gatedDelta: %d heads do not fit q %s, k %s in heads of %d", heads, q, k, keyDim);
+        require(eps > 0, "gatedDelta: expected eps above 0, got %s", eps);
+        requireRecurrence("gatedDelta", recurrence, Math.multiplyExact(d, keyDim));
+        Tensor y = like();
+        kernels().gatedDelta(y, q, k, this, dt, rate, a, bias, tiled, eps, recurrence);
+        return y;
+    }
+
     /** What {@link #wkv7} gives: y [n, d], and bonus [n, d] to be added behind the norm of y. */
     public record Wkv(Tensor y, Tensor bonus) {}
 

@@ -59,6 +59,10 @@ final class OpCases {
             recurrent(cases, "ssdScan " + n, 24 * n, List.of(x(11, 24), x(11, 4), x(11, 2 * n), x(11, 2 * n), x(1, 4), weight(DType.F32, 4)),
                 (in, r) -> in.get(0).ssdScan(in.get(1), in.get(2), in.get(3), in.get(4).map(Elementwise.RELU_SQUARED).scale(-1).view(4), in.get(5), n, r));
         }
+        for (boolean tiled : new boolean[] {false, true}) {
+            recurrent(cases, "gatedDelta" + (tiled ? " tiled" : ""), 24 * 21, List.of(x(11, 24), x(11, 42), x(11, 42), x(11, 4), x(11, 4), x(1, 4), weight(DType.F32, 4)),
+                (in, r) -> in.get(0).gatedDelta(in.get(1), in.get(2), in.get(3), in.get(4), in.get(5).map(Elementwise.RELU_SQUARED).scale(-1).view(4), in.get(6), 21, tiled, 1e-3f, r));
+        }
         for (int n : new int[] {64, 24}) {
             int d = 2 * n;
             recurrent(cases, "wkv7 " + n, d * n,

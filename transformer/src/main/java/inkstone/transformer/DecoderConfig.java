@@ -89,6 +89,11 @@ public record DecoderConfig(String architecture, int vocabularySize, int dim, in
         }
     }
 
+    /** One layer of a model whose layers differ. */
+    public DecoderConfig withLayer(int heads, int kvHeads, int hidden) {
+        return new DecoderConfig(architecture, vocabularySize, dim, hidden, layers, heads, kvHeads, headDim, eps, contextLength, window, ropeBase, rotaryDim, scaling, pairs);
+    }
+
     public DecoderConfig withScaling(RopeScaling scaling) {
         return new DecoderConfig(architecture, vocabularySize, dim, hidden, layers, heads, kvHeads, headDim, eps, contextLength, window, ropeBase, rotaryDim, scaling, pairs);
     }

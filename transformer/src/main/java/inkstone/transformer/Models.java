@@ -18,6 +18,7 @@ import inkstone.transformer.apertus.ApertusFamily;
 import inkstone.transformer.arcee.ArceeFamily;
 import inkstone.transformer.bert.BertFamily;
 import inkstone.transformer.cohere.CommandRFamily;
+import inkstone.transformer.deci.DeciFamily;
 import inkstone.transformer.deepseek2.Deepseek2Family;
 import inkstone.transformer.deepseekmoe.DeepseekMoeFamily;
 import inkstone.transformer.exaone.Exaone4Family;
@@ -46,6 +47,7 @@ import inkstone.transformer.nemotron.NemotronFamily;
 import inkstone.transformer.nomicbert.NomicBertFamily;
 import inkstone.transformer.olmo2.Olmo2Family;
 import inkstone.transformer.olmoe.OlmoeFamily;
+import inkstone.transformer.openelm.OpenElmFamily;
 import inkstone.transformer.phi2.Phi2Family;
 import inkstone.transformer.phi3.Phi3Family;
 import inkstone.transformer.plamo.PlamoFamily;
@@ -53,6 +55,7 @@ import inkstone.transformer.qwen2.Qwen2Family;
 import inkstone.transformer.qwen2.Qwen2MoeFamily;
 import inkstone.transformer.qwen2.Qwen2VlFamily;
 import inkstone.transformer.qwen3.Qwen3Family;
+import inkstone.transformer.qwen3next.Qwen3NextFamily;
 import inkstone.transformer.rwkv7.Rwkv7Family;
 import inkstone.transformer.seedoss.SeedOssFamily;
 import inkstone.transformer.smollm3.SmolLm3Family;
@@ -86,7 +89,8 @@ public final class Models {
         new DeepseekMoeFamily("bailingmoe2", Rope.Pairs.HALVES, "ffn_norm", Routing.Scoring.SIGMOID, false), new ApertusFamily(), new HunyuanFamily("hunyuan-dense"),
         new HunyuanFamily("hunyuan-moe"), new Llama4Family(), new Mistral3Family(), new PlamoFamily(), new Qwen2VlFamily(), new Qwen3Family("qwen3vl"), new Qwen3Family("qwen3vlmoe"),
         new Lfm2Family("lfm2"), new Lfm2Family("lfm2moe"), new Gemma4Family(),
-        new Mamba2Family(), new FalconH1Family(), new GraniteHybridFamily());
+        new Mamba2Family(), new FalconH1Family(), new GraniteHybridFamily(), new OpenElmFamily(), new DeciFamily(), new Qwen3NextFamily("qwen3next"),
+        new Qwen3NextFamily("qwen35"), new Qwen3NextFamily("qwen35moe"));
     private static final List<EmbeddingFamily> EMBEDDING_FAMILIES = List.of(new BertFamily(), new NomicBertFamily());
 
     private Models() {}

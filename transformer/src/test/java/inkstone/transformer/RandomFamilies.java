@@ -130,6 +130,25 @@ final class RandomFamilies {
                 if (i % 3 == 1) m.attention(p); else ssd(m, p, 1);
             }), 1).key("attention.head_count_kv", new int[] {0, KV_HEADS, 0, 0, KV_HEADS}).key("embedding_scale", 3f).key("residual_scale", 0.45f).key("attention.scale", 0.09f)
                 .key("logit_scale", 0.6f).key("rope.scaling.finetuned", false);
+            case "openelm" -> {
+                int[] heads = {4, 8, 8}, kvHeads = {1, 2, 4}, hiddens = {96, 64, 128};
+                yield decoder(name, 3, false, (m, p, i) -> m.tensor(p + "attn_qkv.weight", (heads[i] + 2 * kvHeads[i]) * HEAD_DIM, DIM).tensor(p + "attn_output.weight", DIM, heads[i] * HEAD_DIM)
+                    .gated(p, "", hiddens[i]).norms(p, DIM, "attn_norm", "ffn_norm").norms(p, HEAD_DIM, "attn_q_norm", "attn_k_norm")).key("attention.key_length", HEAD_DIM)
+                    .key("attention.value_length", HEAD_DIM).key("attention.head_count", heads).key("attention.head_count_kv", kvHeads).key("feed_forward_length", hiddens);
+            }
+            // attention, a map in its place, and nothing at all
+            case "deci" -> {
+                int[] heads = {4, 4, 0, 4}, kvHeads = {2, 0, 0, 1}, hiddens = {96, 64, 0, 128};
+                yield decoder(name, 4, false, (m, p, i) -> {
+                    if (heads[i] > 0) m.norms(p, DIM, "attn_norm").tensor(p + "attn_output.weight", DIM, DIM);
+                    if (kvHeads[i] > 0) m.tensor(p + "attn_q.weight", DIM, DIM).tensor(p + "attn_k.weight", kvHeads[i] * HEAD_DIM, DIM).tensor(p + "attn_v.weight", kvHeads[i] * HEAD_DIM, DIM);
+                    if (hiddens[i] > 0) m.gated(p, "", hiddens[i]).norms(p, DIM, "ffn_norm");
+                }).key("attention.head_count", heads).key("attention.head_count_kv", kvHeads).key("feed_forward_length", hiddens).tensor("output.weight", 512, DIM)
+                    .tensor("rope_freqs.weight", HEAD_DIM / 2);
+            }
+            case "qwen3next" -> qwen3next(name, true, true);
+            case "qwen35" -> qwen3next(name, false, false).key("rope.dimension_sections", new int[] {2, 1, 1, 0});
+            case "qwen35moe" -> qwen3next(name, true, false).key("rope.dimension_sections", new int[] {2, 1, 1, 0});
             default -> throw new IllegalArgumentException(name);
         };
     }
@@ -183,6 +202,23 @@ final class RandomFamilies {
 
     private static RandomGguf ssm(RandomGguf m, int groups) {
         return m.key("ssm.conv_kernel", 4).key("ssm.inner_size", 128).key("ssm.state_size", 16).key("ssm.time_step_rank", 8).key("ssm.group_count", groups);
+    }
+
+    /** Gated delta nets of 4 heads, 2 of keys, each 16 wide, and every fourth layer attention. */
+    private static RandomGguf qwen3next(String architecture, boolean mixture, boolean fused) {
+        var m = decoder(architecture, 5, false, (of, p, i) -> {
+            of.norms(p, DIM, "attn_norm", "post_attention_norm");
+            if (mixture) of.experts(p, 6, 48).gated(p, "_shexp", 40).tensor(p + "ffn_gate_inp_shexp.weight", DIM); else of.gated(p, "", HIDDEN);
+            if (i % 4 == 3) {
+                of.tensor(p + "attn_q.weight", 2 * HEADS * HEAD_DIM, DIM).tensor(p + "attn_k.weight", KV_HEADS * HEAD_DIM, DIM).tensor(p + "attn_v.weight", KV_HEADS * HEAD_DIM, DIM)
+                    .tensor(p + "attn_output.weight", DIM, HEADS * HEAD_DIM).norms(p, HEAD_DIM, "attn_q_norm", "attn_k_norm");
+                return;
+            }
+            of.tensor(p + "ssm_conv1d.weight", 128, 4).bias(p, 4, "ssm_dt").tensor(p + "ssm_a", 4).norms(p, 16, "ssm_norm").tensor(p + "ssm_out.weight", DIM, 64);
+            if (fused) of.tensor(p + "ssm_in.weight", 192, DIM).tensor(p + "ssm_ba.weight", 8, DIM);
+            else of.tensor(p + "attn_qkv.weight", 128, DIM).tensor(p + "attn_gate.weight", 64, DIM).tensor(p + "ssm_beta.weight", 4, DIM).tensor(p + "ssm_alpha.weight", 4, DIM);
+        }).key("ssm.conv_kernel", 4).key("ssm.inner_size", 64).key("ssm.state_size", 16).key("ssm.time_step_rank", 4).key("ssm.group_count", 2).key("rope.dimension_count", 8);
+        return mixture ? withExperts(m, 6, 48).key("expert_shared_feed_forward_length", 40) : m;
     }
 
     private static RandomGguf biasedAttention(RandomGguf m, String p) {

@@ -153,7 +153,8 @@ class RandomModelsTest {
         "llama-variants", "granite-unturned", "gemma", "qwen2moe", "olmoe", "internlm2", "starcoder2", "chatglm", "glm4", "exaone", "exaone4", "exaone4-windowed", "nemotron",
         "minicpm", "arcee", "seed_oss", "ernie4_5", "baichuan", "xverse", "deepseek", "dots1", "bailingmoe", "glm4moe", "ernie4_5-moe",
         "bailingmoe2", "apertus", "hunyuan-dense", "hunyuan-moe", "llama4", "mistral3", "plamo", "orion", "codeshell", "starcoder", "qwen2vl", "qwen3vl",
-        "lfm2", "lfm2moe", "gemma4", "gemma4-sharing", "mamba2", "falcon-h1", "granitehybrid"})
+        "lfm2", "lfm2moe", "gemma4", "gemma4-sharing", "mamba2", "falcon-h1", "granitehybrid", "openelm", "deci",
+        "qwen3next", "qwen35", "qwen35moe"})
     void logitsMatchLlamaCpp(String name, @TempDir Path temporary) throws IOException {
         var vocabulary = TestData.folder("golden-logits").resolve("qwen2").resolve("model.gguf");
         var kept = System.getProperty("inkstone.keep");

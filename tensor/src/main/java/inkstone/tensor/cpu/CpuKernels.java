@@ -48,6 +48,9 @@ final class CpuKernels implements Kernels {
     @Override public void ssdScan(Tensor y, Tensor x, Tensor dt, Tensor b, Tensor c, Tensor a, Tensor skip, Recurrence states) {
         recurrence.ssdScan(y, x, dt, b, c, a, skip, states);
     }
+    @Override public void gatedDelta(Tensor y, Tensor q, Tensor k, Tensor v, Tensor dt, Tensor rate, Tensor a, Tensor bias, boolean tiled, float eps, Recurrence states) {
+        recurrence.gatedDelta(y, q, k, v, dt, rate, a, bias, tiled, eps, states);
+    }
     @Override public void selectiveScan(Tensor y, Tensor x, Tensor dt, Tensor b, Tensor c, Tensor a, Tensor skip, Recurrence states) {
         recurrence.selectiveScan(y, x, dt, b, c, a, skip, states);
     }

@@ -145,6 +145,38 @@ final class CpuRecurrence {
         });
     }
 
+    void gatedDelta(Tensor y, Tensor q, Tensor k, Tensor v, Tensor dt, Tensor rate, Tensor a, Tensor bias, boolean tiled, float eps, Recurrence recurrence) {
+        int d = v.shape().last(), heads = a.shape().last(), valueDim = d / heads, keyDim = recurrence.state().shape().last() / d, keyHeads = q.shape().last() / keyDim;
+        long to = address(y), queries = address(q), keys = address(k), values = address(v), steps = address(dt), rates = address(rate), decays = address(a), shifts = address(bias);
+        var states = States.of("gatedDelta", recurrence);
+        long part = Scratch.lines(keyDim);
+        scratch.reserve(2 * part);
+        workers.split(heads, grain(states, 8 * valueDim * keyDim), (worker, first, end) -> {
+            long query = scratch.of(worker), key = query + part, lanes = scratch.lanes(worker);
+            for (int row = 0; row < states.rows(); row++) {
+                long state = states.at(row, (long) first * valueDim * keyDim, (end - first) * valueDim * keyDim);
+                for (int head = first; head < end; head++) {
+                    long from = 4 * ((long) row * keyHeads + (tiled ? head % keyHeads : head / (heads / keyHeads))) * keyDim, at = 4 * ((long) row * heads + head);
+                    ofLength(query, queries + from, (float) (1 / Math.sqrt(keyDim)), keyDim, eps, lanes);
+                    ofLength(key, keys + from, 1, keyDim, eps, lanes);
+                    float raw = MEMORY.get(FLOAT, steps + at) + MEMORY.get(FLOAT, shifts + 4L * head), step = raw > 20 ? raw : (float) Math.log1p(Exponential.exp(raw));
+                    float kept = Exponential.exp(step * MEMORY.get(FLOAT, decays + 4L * head)), learnt = 1 / (1 + Exponential.exp(-MEMORY.get(FLOAT, rates + at)));
+                    for (int i = 0; i < valueDim; i++, state += 4L * keyDim) {
+                        long feature = 4 * ((long) row * d + (long) head * valueDim + i);
+                        float added = (MEMORY.get(FLOAT, values + feature) - kept * dot(state, key, keyDim, lanes)) * learnt;
+                        MEMORY.set(FLOAT, to + feature, decayed(state, kept, key, query, added, keyDim, lanes));
+                    }
+                }
+            }
+        });
+    }
+
+    /** y = x · length / |x|, where |x| is taken to be eps at least. */
+    private static void ofLength(long y, long x, float length, int count, float eps, long lanes) {
+        float factor = length / Math.max((float) Math.sqrt(dot(x, x, count, lanes)), eps);
+        for (long j = 0; j < 4L * count; j += 4) MEMORY.set(FLOAT, y + j, factor * MEMORY.get(FLOAT, x + j));
+    }
+
     /** h = h · kept + b · input; returns the sum of c · h. */
     private static float decayed(long h, float kept, long b, long c, float input, int count, long lanes) {
         var sums = FloatVector.zero(F);

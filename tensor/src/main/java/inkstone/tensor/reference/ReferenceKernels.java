@@ -211,6 +211,34 @@ final class ReferenceKernels implements Kernels {
         }
     }
 
+    @Override public void gatedDelta(Tensor y, Tensor q, Tensor k, Tensor v, Tensor dt, Tensor rate, Tensor a, Tensor bias, boolean tiled, float eps, Recurrence recurrence) {
+        int d = v.shape().last(), heads = a.shape().last(), valueDim = d / heads, keyDim = recurrence.state().shape().last() / d, keyHeads = q.shape().last() / keyDim;
+        for (int row = 0; row < v.shape().dim(0); row++) {
+            long state = state("gatedDelta", recurrence, row);
+            for (int head = 0; head < heads; head++) {
+                long from = ((long) row * keyHeads + (tiled ? head % keyHeads : head / (heads / keyHeads))) * keyDim, at = (long) row * heads + head;
+                double queries = 0, keys = 0, t = (double) get(dt, at) + get(bias, head), kept = Math.exp(get(a, head) * (t > 20 ? t : Math.log1p(Math.exp(t))));
+                for (int j = 0; j < keyDim; j++) {
+                    queries += Math.pow(get(q, from + j), 2);
+                    keys += Math.pow(get(k, from + j), 2);
+                }
+                queries = 1 / Math.max(Math.sqrt(queries), eps) / Math.sqrt(keyDim);
+                keys = 1 / Math.max(Math.sqrt(keys), eps);
+                for (int i = 0; i < valueDim; i++) {
+                    long line = state + ((long) head * valueDim + i) * keyDim, feature = (long) row * d + (long) head * valueDim + i;
+                    double known = 0, sum = 0;
+                    for (int j = 0; j < keyDim; j++) known += kept * get(recurrence.state(), line + j) * get(k, from + j) * keys;
+                    double added = (get(v, feature) - known) * sigmoid(get(rate, at)) * keys;
+                    for (int j = 0; j < keyDim; j++) {
+                        set(recurrence.state(), line + j, kept * get(recurrence.state(), line + j) + added * get(k, from + j));
+                        sum += get(recurrence.state(), line + j) * get(q, from + j) * queries;
+                    }
+                    set(y, feature, sum);
+                }
+            }
+        }
+    }
+
     @Override public void wkv7(Tensor y, Tensor bonus, Tensor r, Tensor decay, Tensor k, Tensor v, Tensor rate, Tensor removal, Tensor replacement, Tensor weight,
                                int headDim, Recurrence recurrence) {
         int d = r.shape().last();

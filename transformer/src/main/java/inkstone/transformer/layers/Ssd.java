@@ -44,7 +44,7 @@ public record Ssd(Sizes sizes, int layer, Linear gate, Linear mixed, Linear step
         }
 
         /** Features that the convolution sees: inner ones, and what goes into and comes out of the states. */
-        int convolved() { return Math.addExact(inner, Math.multiplyExact(2 * groups, states)); }
+        public int convolved() { return Math.addExact(inner, Math.multiplyExact(2 * groups, states)); }
 
         /** Of the convolution and of the state space. */
         public int[] stateWidths() { return new int[] {Math.multiplyExact(kernel - 1, convolved()), Math.multiplyExact(inner, states)}; }
