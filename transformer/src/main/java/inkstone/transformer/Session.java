@@ -31,7 +31,7 @@ public final class Session implements AutoCloseable {
 
     private Session(LanguageModel model, Engine engine, int lookup) {
         this.model = model;
-        this.lookup = lookup;
+        this.lookup = engine.cache().recurrent() ? 0 : lookup;
         this.engine = engine;
         this.sequence = engine.sequence(engine.contextLength());
     }
@@ -46,6 +46,8 @@ public final class Session implements AutoCloseable {
      * A session that guesses: up to {@code lookup} tokens that followed the last ones earlier in the text run in the same step, and as many are taken as the sampler
      * chooses of itself. Every token is drawn from the model's own distribution after the tokens before it, with as many random numbers as without guesses, so the text
      * of a seed is the same, up to the last bits in which logits of one row and of several may differ.
+     *
+     * <p>A recurrent model never guesses: its states know no way back from a wrong one.
      *
      * @param lookup most tokens to guess at once, 0 to {@value #MOST_GUESSES}; 0 guesses never
      */

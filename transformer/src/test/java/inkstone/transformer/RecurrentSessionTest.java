@@ -53,6 +53,17 @@ class RecurrentSessionTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"mamba", "rwkv7"})
+    void noGuessGetsIntoTheStates(String name) throws IOException {
+        int[] repeating = IntStream.range(0, 24).map(i -> 3 + i % 4 * 37).toArray();
+        try (var backend = TestData.backend("cpu"); var model = open(name, backend); var guessing = Session.open(model, CONTEXT, DType.F32, 4);
+             var plain = Session.open(model, CONTEXT, DType.F32)) {
+            assertArrayEquals(plain.generate(Fakes.greedy(repeating, 20), piece -> { }).tokens(), guessing.generate(Fakes.greedy(repeating, 20), piece -> { }).tokens());
+            assertEquals(0, guessing.guesses().made());
+        }
+    }
+
     /** Greedy; two likeliest tokens would have to be as near as the 1e-4 by which few and many rows differ. */
     @ParameterizedTest
     @ValueSource(strings = {"mamba", "rwkv7"})

@@ -34,7 +34,9 @@ public record DeepseekMoeFamily(String architecture, Rope.Pairs pairs, String ff
         var config = DecoderConfig.fromGguf(file, architecture, pairs);
         var experts = Experts.Sizes.fromGguf(metadata, architecture, Experts.Sizes.routing(metadata, architecture, scoring, normalised));
         int shared = shared(metadata, experts), dense = metadata.integer(architecture + ".leading_dense_block_count", 0);
-        if (metadata.integer(architecture + ".interleave_moe_layer_step", 1) != 1) throw new ModelException("%s: interleave_moe_layer_step other than 1 is not supported".formatted(metadata.source()));
+        if (metadata.integer(architecture + ".interleave_moe_layer_step", 1) != 1) {
+            throw new ModelException("%s: interleave_moe_layer_step other than 1 is not supported".formatted(metadata.source()));
+        }
         return weights.build(w -> {
             config.passOverFurtherLayers(file, w);
             return of(config, experts, shared, dense, w, backend);
@@ -44,7 +46,9 @@ public record DeepseekMoeFamily(String architecture, Rope.Pairs pairs, String ff
     private int shared(Metadata file, Experts.Sizes experts) {
         int count = file.integer(architecture + ".expert_shared_count", 0);
         int width = file.integer(architecture + ".expert_shared_feed_forward_length", 0);
-        if (count < 0 || width < 0 || count > 1 << 12) throw new ModelException("%s: %d shared experts of %d features are none that a model has".formatted(file.source(), count, width));
+        if (count < 0 || width < 0 || count > 1 << 12) {
+            throw new ModelException("%s: %d shared experts of %d features are none that a model has".formatted(file.source(), count, width));
+        }
         if (width == 0) return Math.multiplyExact(experts.hidden(), count);
         return architecture.equals("bailingmoe2") ? Math.multiplyExact(width, count) : width;
     }

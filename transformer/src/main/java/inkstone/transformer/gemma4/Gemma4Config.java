@@ -27,13 +27,19 @@ record Gemma4Config(DecoderConfig decoder, int[] windows, int[] kvHeads, int[] h
         if (localHeadDim < 1 || localHeadDim > 1 << 12 || localRotaryDim < 2 || localRotaryDim % 2 != 0 || localRotaryDim > localHeadDim || perLayer < 0 || perLayer > 1 << 16) {
             throw new ModelException("gemma 4 needs local heads of which an even part turns, got %d and %d, and %d features for each layer".formatted(localHeadDim, localRotaryDim, perLayer));
         }
-        if (sharing < 0 || sharing > 0 && decoder.layers() - sharing < 2) throw new ModelException("%d layers cannot share the keys of %d others".formatted(sharing, decoder.layers() - sharing));
+        if (sharing < 0 || sharing > 0 && decoder.layers() - sharing < 2) {
+            throw new ModelException("%d layers cannot share the keys of %d others".formatted(sharing, decoder.layers() - sharing));
+        }
         for (int layer = decoder.layers() - sharing; layer < decoder.layers(); layer++) {
             int source = decoder.layers() - sharing - (windows[layer] > 0 ? 2 : 1);
             if (windows[source] != windows[layer]) throw new ModelException("layer %d cannot read the keys of layer %d, which sees another window".formatted(layer, source));
         }
-        for (int kv : kvHeads) if (kv < 1 || decoder.heads() % kv != 0) throw new ModelException("%d heads cannot be shared evenly by %d key-value heads".formatted(decoder.heads(), kv));
-        if (!(localBase > 1) || !(logitCap >= 0)) throw new ModelException("gemma 4 needs a local rope base above 1 and a soft cap of 0 or more, got %s and %s".formatted(localBase, logitCap));
+        for (int kv : kvHeads) if (kv < 1 || decoder.heads() % kv != 0) {
+            throw new ModelException("%d heads cannot be shared evenly by %d key-value heads".formatted(decoder.heads(), kv));
+        }
+        if (!(localBase > 1) || !(logitCap >= 0)) {
+            throw new ModelException("gemma 4 needs a local rope base above 1 and a soft cap of 0 or more, got %s and %s".formatted(localBase, logitCap));
+        }
     }
 
     @Override public String architecture() { return decoder.architecture(); }
@@ -65,7 +71,9 @@ record Gemma4Config(DecoderConfig decoder, int[] windows, int[] kvHeads, int[] h
         return DecoderConfig.named(file, () -> {
             int[] windows = Windows.of(file, "gemma4", c.layers(), file.integer("gemma4.attention.sliding_window"), 6);
             int localHeadDim = file.integer("gemma4.attention.key_length_swa", c.headDim()), localValueDim = file.integer("gemma4.attention.value_length_swa", localHeadDim);
-            if (localValueDim != localHeadDim) throw new ModelException("local keys of %d and values of %d dimensions differ, which no gemma 4 has".formatted(localHeadDim, localValueDim));
+            if (localValueDim != localHeadDim) {
+                throw new ModelException("local keys of %d and values of %d dimensions differ, which no gemma 4 has".formatted(localHeadDim, localValueDim));
+            }
             var scales = new float[c.layers()];
             for (int layer = 0; layer < scales.length; layer++) {
                 float[] scale = DecoderConfig.vector(checkpoint, "blk.%d.%s".formatted(layer, SCALE));

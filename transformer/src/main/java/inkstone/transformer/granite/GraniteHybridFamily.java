@@ -41,7 +41,9 @@ public final class GraniteHybridFamily implements Family {
         var sizes = DecoderConfig.named(metadata, () -> Ssd.Sizes.fromGguf(metadata, architecture()));
         for (int layer = 0; layer < c.layers(); layer++) {
             boolean attends = kvHeads[layer] > 0;
-            if (attends && kvHeads[layer] != c.kvHeads()) throw new ModelException("%s: layers with %d and %d key-value heads are not supported".formatted(metadata.source(), kvHeads[layer], c.kvHeads()));
+            if (attends && kvHeads[layer] != c.kvHeads()) {
+                throw new ModelException("%s: layers with %d and %d key-value heads are not supported".formatted(metadata.source(), kvHeads[layer], c.kvHeads()));
+            }
             attentions[layer] = attends ? numbers.attention() : null;
             states[layer] = attends ? new int[0] : sizes.stateWidths();
         }

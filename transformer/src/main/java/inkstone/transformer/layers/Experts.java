@@ -33,7 +33,10 @@ public record Experts(Linear router, Tensor bias, Tensor gate, Tensor up, Tensor
             return new Sizes(count, hidden > 0 ? hidden : file.integer(architecture + ".feed_forward_length"), routing);
         }
 
-        /** What the {@code architecture.expert_*} keys say of the choice; of how scores become probabilities, and whether weights are normalised, the family knows what holds where they do not. */
+        /**
+         * What the {@code architecture.expert_*} keys say of the choice; of how scores become probabilities, and whether weights are normalised, the family knows what holds
+         * where they do not.
+         */
         public static Routing routing(Metadata file, String architecture, Routing.Scoring scoring, boolean normalised) {
             var prefix = architecture + ".expert_";
             int used = file.integer(prefix + "used_count"), count = file.integer(prefix + "count");
@@ -53,7 +56,8 @@ public record Experts(Linear router, Tensor bias, Tensor gate, Tensor up, Tensor
                 default -> throw new ModelException("%s: expert_gating_func is %d, expected 1 (softmax), 2 (sigmoid) or 3 (softmax over the chosen)"
                     .formatted(file.source(), file.integer(prefix + "gating_func")));
             }
-            return new Routing(used, overChosen ? Routing.Scoring.SOFTMAX : scoring, overChosen || file.bool(prefix + "weights_norm", normalised), scale == 0 ? 1 : scale, groups, groupsUsed);
+            return new Routing(used, overChosen ? Routing.Scoring.SOFTMAX : scoring,
+                overChosen || file.bool(prefix + "weights_norm", normalised), scale == 0 ? 1 : scale, groups, groupsUsed);
         }
     }
 

@@ -39,7 +39,9 @@ public record Lfm2Family(String architecture) implements Family {
         var attentions = new AttentionShape[c.layers()];
         var states = new int[c.layers()][];
         for (int layer = 0; layer < c.layers(); layer++) {
-            if (kvHeads[layer] != 0 && kvHeads[layer] != c.kvHeads()) throw new ModelException("%s: layers with %d and %d key-value heads are not supported".formatted(metadata.source(), kvHeads[layer], c.kvHeads()));
+            if (kvHeads[layer] != 0 && kvHeads[layer] != c.kvHeads()) {
+                throw new ModelException("%s: layers with %d and %d key-value heads are not supported".formatted(metadata.source(), kvHeads[layer], c.kvHeads()));
+            }
             boolean attends = kvHeads[layer] > 0;
             attentions[layer] = attends ? c.attention().withWindow(window) : null;
             states[layer] = attends ? new int[0] : new int[] {Math.multiplyExact(kernel - 1, c.dim())};

@@ -59,7 +59,9 @@ public record Qwen3NextFamily(String architecture) implements Family {
         var recurrent = new boolean[layers];
         for (int layer = 0; layer < layers; layer++) recurrent[layer] = (layer + 1) % every != 0;
         if (!file.has(key)) return recurrent;
-        if (!(file.values().get(key) instanceof boolean[] said) || said.length < layers) throw new ModelException("%s: %s should say yes or no of each layer".formatted(file.source(), key));
+        if (!(file.values().get(key) instanceof boolean[] said) || said.length < layers) {
+            throw new ModelException("%s: %s should say yes or no of each layer".formatted(file.source(), key));
+        }
         return said;
     }
 

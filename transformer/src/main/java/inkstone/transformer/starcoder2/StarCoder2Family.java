@@ -15,7 +15,10 @@ import inkstone.transformer.layers.LayerNorm;
 import inkstone.transformer.layers.Mlp;
 import inkstone.transformer.layers.SelfAttention;
 
-/** StarCoder 2 ("starcoder2"; Lozhkov et al. 2024, arXiv:2402.19173) and CodeShell ("codeshell"; Xie et al. 2024, arXiv:2403.15747): layer norms, biases, GELU, grouped queries, rotary positions. */
+/**
+ * StarCoder 2 ("starcoder2"; Lozhkov et al. 2024, arXiv:2402.19173) and CodeShell ("codeshell"; Xie et al. 2024, arXiv:2403.15747): layer norms, biases, GELU, grouped
+ * queries, rotary positions.
+ */
 public record StarCoder2Family(String architecture) implements Family {
     @Override public CausalModel fromGguf(Checkpoint file, CheckpointWeights weights, Backend backend) {
         var config = DecoderConfig.fromGguf(file, architecture, Rope.Pairs.HALVES).withWindow(file.metadata().integer(architecture + ".attention.sliding_window", 0));
