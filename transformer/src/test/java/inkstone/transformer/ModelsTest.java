@@ -16,6 +16,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -58,6 +59,14 @@ class ModelsTest {
         refused(stories, "tokenizer.json");
         Files.delete(stories.resolve("model.safetensors"));
         refused(stories, "model.safetensors");
+    }
+
+    @Test void noTwoFamiliesReadTheSameFolderOrFile() {
+        var families = Models.huggingFaceFamilies();
+        var classes = families.stream().flatMap(family -> family.huggingFaceArchitectures().stream()).toList();
+        assertEquals(Set.copyOf(classes).size(), classes.size(), classes.toString());
+        var architectures = families.stream().map(HuggingFaceFamily::architecture).toList();
+        assertEquals(Set.copyOf(architectures).size(), architectures.size(), architectures.toString());
     }
 
     @Test void aConfigurationThatContradictsTheTensorsNamesThem() throws IOException {

@@ -37,7 +37,11 @@ public record GraniteFamily(String architecture) implements Family {
     }
 
     @Override public Set<String> huggingFaceArchitectures() {
-        return architecture.equals("granite") ? Set.of("GraniteForCausalLM") : Set.of("GraniteMoeForCausalLM", "GraniteMoeSharedForCausalLM");
+        return switch (architecture) {
+            case "granite" -> Set.of("GraniteForCausalLM");
+            case "granitemoe" -> Set.of("GraniteMoeForCausalLM", "GraniteMoeSharedForCausalLM");
+            default -> Set.of();
+        };
     }
 
     @Override public HuggingFaceModel fromHuggingFace(Metadata config) {

@@ -31,7 +31,13 @@ public record Qwen3Family(String architecture) implements Family {
         return weights.build(w -> Qwen3.of(config, experts, w, backend));
     }
 
-    @Override public Set<String> huggingFaceArchitectures() { return Set.of(architecture.equals("qwen3") ? "Qwen3ForCausalLM" : "Qwen3MoeForCausalLM"); }
+    @Override public Set<String> huggingFaceArchitectures() {
+        return switch (architecture) {
+            case "qwen3" -> Set.of("Qwen3ForCausalLM");
+            case "qwen3moe" -> Set.of("Qwen3MoeForCausalLM");
+            default -> Set.of();
+        };
+    }
 
     @Override public HuggingFaceModel fromHuggingFace(Metadata config) {
         DecoderConfig.requireActivation(config, "hidden_act", "silu");
