@@ -32,6 +32,9 @@ public final class Arrangements {
     /** An arrangement of tensors under their translated names, one of which may be {@code name} itself. Where its first is absent, so is the tensor. */
     public void put(String name, Arrangement arrangement) { made.put(name, arrangement); }
 
+    /** The weight of a norm that multiplies by 1 + weight, as Gemma's do; GGUF files hold the sum. */
+    public void plusOne(String norm, int width) { put(norm, Arrangement.of(norm, width).changed(Arrangement.Change.PLUS_ONE)); }
+
     /** Matrices [rows, columns] of {@code count} experts, {@code prefix}0{@code suffix} and so on -> [count, rows, columns]. */
     public void stack(String name, int count, String prefix, String suffix, int rows, int columns) {
         if (!has(prefix + 0 + suffix)) return;

@@ -86,7 +86,7 @@ record HuggingFaceFolder<F extends HuggingFaceFamily>(Path directory, Metadata c
         var named = config.strings("architectures");
         var architectures = hasOtherSenses(config) ? List.of(TEXT_MODELS.getOrDefault(config.string("text_config.model_type", ""), String.join(", ", named))) : named;
         return families.stream().filter(family -> architectures.stream().anyMatch(family.huggingFaceArchitectures()::contains)).findFirst()
-            .orElseThrow(() -> Models.unknown("models", config.source(), String.join(", ", architectures),
+            .orElseThrow(() -> Models.unknown("folders", config.source(), String.join(", ", architectures),
                 families.stream().flatMap(family -> family.huggingFaceArchitectures().stream()).sorted().toList()));
     }
 

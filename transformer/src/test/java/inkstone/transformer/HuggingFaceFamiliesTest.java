@@ -81,7 +81,7 @@ class HuggingFaceFamiliesTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"gemma3", "olmo2", "olmo3", "smollm3", "gptneox-parallel", "gptneox-sequential", "command-r", "cohere2", "qwen3moe", "granitemoe", "falcon-40b",
-        "stablelm-12b", "deepseek3"})
+        "stablelm-12b", "deepseek3", "gemma", "seed_oss", "arcee"})
     void aFolderComputesWhatTheFileDoes(String name) throws IOException {
         var original = random(name);
         var writer = new HuggingFaceWriter(original);

@@ -28,6 +28,14 @@ final class HuggingFaceLayouts {
             case "qwen3", "qwen3moe" -> qwen3(w);
             case "phi3", "phi3-longrope" -> phi3(w, name.equals("phi3-longrope"));
             case "gpt2" -> gpt2(w);
+            case "gemma" -> gemma1(w);
+            case "seed_oss" -> {
+                w.moveLayers(LAYERS, "post_attention_norm", "post_attention_layernorm");
+                yield plain(w, "SeedOssForCausalLM", "\"head_dim\": %d, \"attention_out_bias\": false, \"tie_word_embeddings\": true".formatted(w.headDim()))
+                    .replace("\"attention_bias\": false", "\"attention_bias\": true");
+            }
+            case "arcee" -> llama(w, "ArceeForCausalLM", "\"head_dim\": %d, \"mlp_bias\": false, \"tie_word_embeddings\": true, \"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 4.0, "
+                .formatted(w.headDim()) + "\"original_max_position_embeddings\": 128}").replace("\"hidden_act\": \"silu\"", "\"hidden_act\": \"relu2\"");
             case "gemma2", "gemma3" -> gemma(w, name.equals("gemma3"));
             case "stablelm", "stablelm-12b" -> stablelm(w);
             case "phi2" -> phi2(w);
@@ -149,6 +157,16 @@ final class HuggingFaceLayouts {
     }
 
     /** Norms multiply by 1 + weight. */
+    private static String gemma1(HuggingFaceWriter w) {
+        w.put("model.norm.weight", w.take("output_norm.weight").map(x -> x - 1));
+        for (int layer = 0; layer < w.layers(); layer++) {
+            w.put(LAYERS + layer + ".input_layernorm.weight", w.take("blk.%d.attn_norm.weight".formatted(layer)).map(x -> x - 1));
+            w.put(LAYERS + layer + ".post_attention_layernorm.weight", w.take("blk.%d.ffn_norm.weight".formatted(layer)).map(x -> x - 1));
+        }
+        return plain(w, "GemmaForCausalLM", "\"head_dim\": %d".formatted(w.headDim())).replace("\"hidden_act\": \"silu\"", "\"hidden_act\": \"gelu\"");
+    }
+
+    /** The same, with norms behind each part. */
     private static String gemma(HuggingFaceWriter w, boolean three) {
         w.put("model.norm.weight", w.take("output_norm.weight").map(x -> x - 1));
         String[] norms = {"attn_norm", "input_layernorm", "post_attention_norm", "post_attention_layernorm", "ffn_norm", "pre_feedforward_layernorm", "post_ffw_norm",

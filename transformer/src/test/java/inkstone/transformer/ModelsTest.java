@@ -49,7 +49,7 @@ class ModelsTest {
         refused(Files.createDirectory(directory.resolve("empty")), "has no config.json");
         var other = Files.createDirectory(directory.resolve("other"));
         Files.writeString(other.resolve("config.json"), "{\"architectures\": [\"Mamba2ForCausalLM\"]}");
-        refused(other, "\"Mamba2ForCausalLM\" are not supported; supported are: Cohere2ForCausalLM, CohereForCausalLM, ");
+        refused(other, "folders of architecture \"Mamba2ForCausalLM\" are not supported; supported are: ArceeForCausalLM, Cohere2ForCausalLM, ");
         Files.writeString(other.resolve("config.json"), "{\"architectures\": ");
         refused(other, "is not JSON");
         Files.writeString(other.resolve("config.json"), "{}");

@@ -3,11 +3,9 @@ package inkstone.transformer.gemma2;
 import inkstone.tensor.Backend;
 import inkstone.tensor.ModelException;
 import inkstone.tensor.Rope;
-import inkstone.tensor.checkpoint.Arrangement;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.tensor.checkpoint.Metadata;
-import inkstone.transformer.Arrangements;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.Family;
@@ -54,11 +52,8 @@ public final class Gemma2Family implements Family {
         keys.put("gemma2.attn_logit_softcapping", config.floating("attn_logit_softcapping", 50));
         keys.put("gemma2.final_logit_softcapping", config.floating("final_logit_softcapping", 30));
         return HuggingFaceModel.of(NAMES::gguf, keys).arranged(to -> {
-            for (int layer = 0; layer < c.layers(); layer++) for (var norm : NORMS) lessOne(to, "blk.%d.%s.weight".formatted(layer, norm), c.dim());
-            lessOne(to, "output_norm.weight", c.dim());
+            for (int layer = 0; layer < c.layers(); layer++) for (var norm : NORMS) to.plusOne("blk.%d.%s.weight".formatted(layer, norm), c.dim());
+            to.plusOne("output_norm.weight", c.dim());
         });
     }
-
-    /** Norms multiply by 1 + weight; GGUF files hold the sum. */
-    private static void lessOne(Arrangements to, String norm, int width) { to.put(norm, Arrangement.of(norm, width).changed(Arrangement.Change.PLUS_ONE)); }
 }
