@@ -115,13 +115,16 @@ public interface Kernels {
 
     /**
      * Causal attention over a paged cache (Kwon et al. 2023, arXiv:2309.06180): row i, at positions[i] of sequence sequences[i], attends
-     * cache positions 0..positions[i] of that sequence, or the last of them that the window holds. y and q as above; keys F32 or F16
-     * [pages, pageSize, kvHeads · headDim], values of the same format [pages, pageSize, kvHeads · valueHeadDim];
+     * cache positions 0..positions[i] of that sequence, or the last of them that the window holds. y and q as above; keys F32, F16 or
+     * Q8_0 (where heads are whole blocks) [pages, pageSize, kvHeads · headDim], values of the same format [pages, pageSize, kvHeads · valueHeadDim];
      * positions, sequences I32 [n]; pageTable I32 [sequences, maxPages]: page of position p is pageTable[s][p / pageSize].
      */
     void pagedAttention(Tensor y, Tensor q, Tensor keys, Tensor values, Tensor positions, Tensor sequences, Tensor pageTable, AttentionShape shape);
 
-    /** cache[slots[i]] = x[i], converted to the cache's format. cache F32 or F16 [pages, pageSize, d] seen as [pages · pageSize, d], x F32 [n, d], slots I32 [n]. */
+    /**
+     * cache[slots[i]] = x[i], converted to the cache's format. cache F32, F16 or Q8_0 [pages, pageSize, d] seen as [pages · pageSize, d], x F32 [n, d], slots I32 [n].
+     * A block of Q8_0 whose floats it cannot hold (NaN, infinities, magnitudes above 127 times F16's largest number) becomes NaN.
+     */
     void scatterRows(Tensor cache, Tensor x, Tensor slots);
 
     /** y[i] = a[i] and then b[i]. y F32 [n, d + e], a F32 [n, d], b F32 [n, e]. */

@@ -287,6 +287,8 @@ public final class Tensor {
             && values.shape.equals(new Shape(keys.shape.dim(0), keys.shape.dim(1), heads.valueDim())),
             "pagedAttention: cache of keys %s and values %s does not hold %d kvHeads of %d and %d", keys, values, heads.kvHeads(), heads.headDim(), heads.valueHeadDim());
         requireCache("pagedAttention", keys);
+        require(heads.headDim() % keys.dtype.blockSize == 0 && heads.valueHeadDim() % keys.dtype.blockSize == 0,
+            "pagedAttention: heads of %d and %d are not whole blocks of %s", heads.headDim(), heads.valueHeadDim(), keys.dtype);
         requireRowInts("pagedAttention", "positions", positions);
         requireRowInts("pagedAttention", "sequences", sequences);
         require(pageTable.dtype == DType.I32 && pageTable.shape.rank() == 2, "pagedAttention: expected a page table I32 [sequences, maxPages], got %s", pageTable);
@@ -382,6 +384,7 @@ public final class Tensor {
         requireFloat("scatterRows");
         require(shape.rank() == 2 && cache.shape.rank() == 3 && cache.shape.last() == shape.last(), "scatterRows: rows %s do not fit cache %s", shape, cache.shape);
         requireCache("scatterRows", cache);
+        require(cache.shape.last() % cache.dtype.blockSize == 0, "scatterRows: rows of %d are not whole blocks of %s", cache.shape.last(), cache.dtype);
         requireRowInts("scatterRows", "slots", slots);
         kernels().scatterRows(cache, this, slots);
     }
@@ -439,7 +442,7 @@ public final class Tensor {
     }
 
     private static void requireCache(String op, Tensor cache) {
-        require(cache.dtype == DType.F32 || cache.dtype == DType.F16, "%s: expected a cache of F32 or F16, got %s", op, cache);
+        require(cache.dtype == DType.F32 || cache.dtype == DType.F16 || cache.dtype == DType.Q8_0, "%s: expected a cache of F32, F16 or Q8_0, got %s", op, cache);
     }
 
     private void requireQueries(String op, AttentionShape heads) {

@@ -14,6 +14,9 @@ import java.util.function.BiFunction;
 
 /** Every operation in every format and at awkward sizes, one line a case. A new operation is a new line here. */
 final class OpCases {
+    /** What keys and values may be kept in. */
+    private static final DType[] CACHES = {DType.F32, DType.F16, DType.Q8_0};
+
     private OpCases() {}
 
     static List<OpCase> all() {
@@ -87,19 +90,33 @@ final class OpCases {
                 paged(cases, DType.F32, special, sinks, 5, new int[][] {{12, 13}, {129, 130}, {3, 4}});
             }
         }
+        var heads42 = new AttentionShape(4, 2, 32, 0.2f);
+        for (var special : new AttentionShape[] {heads42.withWindow(6), heads42.withWindow(300).withSoftCap(2), heads42.withValueHeadDim(64)}) {
+            for (boolean sinks : new boolean[] {false, true}) {
+                for (var cache : CACHES) paged(cases, cache, special, sinks, 32, new int[][] {{600, 601}, {250, 258}, {30, 70}});
+            }
+        }
         attention(cases, heads82.bidirectional(), false, 1, 20, 150);
         for (int[] heads : new int[][] {{1, 1, 1}, {4, 4, 8}, {6, 2, 5}, {9, 3, 64}, {8, 1, 48}, {2, 2, 172}}) {
             attention(cases, heads, 1);
             attention(cases, heads, 7);
             attention(cases, heads, 1, 20, 12);
             attention(cases, heads, 3, 70);
-            for (var cache : new DType[] {DType.F32, DType.F16}) {
+            for (var cache : CACHES) {
+                if (heads[2] % cache.blockSize != 0) continue;
                 paged(cases, cache, heads, 32, new int[][] {{0, 1}});
                 paged(cases, cache, heads, 32, new int[][] {{69, 70}, {0, 10}, {30, 63}});      // decoding, prefill and its continuation in one batch
                 paged(cases, cache, heads, 5, new int[][] {{12, 13}, {129, 130}, {3, 4}});
                 paged(cases, cache, heads, 1, new int[][] {{0, 66}});
             }
         }
+        // few rows of a sequence, on both sides of where positions are split and of where panels take over; 1 to 8 columns to a key, and latents
+        for (int[] heads : new int[][] {{3, 3, 32}, {6, 3, 64}, {12, 3, 32}, {5, 1, 32}, {7, 1, 96}, {16, 2, 32}, {20, 1, 20}}) {
+            for (var cache : CACHES) {
+                if (heads[2] % cache.blockSize == 0) paged(cases, cache, heads, 32, new int[][] {{600, 601}, {254, 257}, {120, 128}, {100, 109}, {255, 256}, {256, 257}});
+            }
+        }
+        for (var cache : CACHES) paged(cases, cache, new AttentionShape(66, 1, 96, 0.1f).withValueHeadDim(64), false, 32, new int[][] {{300, 301}, {17, 20}});
         return cases;
     }
 
@@ -136,7 +153,8 @@ final class OpCases {
         cases.add(op("concat" + shape, x(n, d), x(n, 3)).exactly(in -> in.get(0).concat(in.get(1))));
         cases.add(op("columns" + shape, x(n, d)).exactly(in -> in.get(0).columns(d / 3, d)));
         cases.add(op("gatherRows" + shape, x(n, d), ints(chosen)).exactly(in -> in.get(0).gatherRows(in.get(1))));
-        for (var cache : new DType[] {DType.F32, DType.F16}) {
+        for (var cache : CACHES) {
+            if (d % cache.blockSize != 0) continue;
             cases.add(op("scatterRows " + cache + shape, x(n, d), weight(cache, n, 2, d), ints(targets)).exactly(in -> {
                 in.get(0).scatterRows(in.get(1), in.get(2));
                 return in.get(1);

@@ -6,13 +6,13 @@ import static inkstone.tensor.cpu.Lanes.address;
 
 import inkstone.tensor.AttentionShape;
 import inkstone.tensor.Tensor;
+import inkstone.tensor.cpu.AttentionRows.Cells;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 
 /**
  * Attention with an online softmax (Milakov & Gimelshein 2018, arXiv:1805.02867; Dao et al. 2022, arXiv:2205.14135): keys and values pass once in blocks of
  * {@link #BLOCK}, and no matrix of scores over the whole context is made. A task is a few neighbouring rows of one sequence and the query heads of one key-value head:
- * together the columns of two panel products, scores = queries · keysᵀ and mix += probabilities · values.
+ * together the columns of two panel products, scores = queries · keysᵀ and mix += probabilities · values. Where a sequence has few rows, {@link SplitAttention} takes them.
  */
 final class CpuAttention {
     /** Positions handled at once; a multiple of {@link Panels#ROWS} on every width. */
@@ -21,11 +21,13 @@ final class CpuAttention {
     private static final int COLUMNS = 48;
 
     private final Workers workers;
-    private final Scratch scratch;
+    private final Scratch scratch, shared;
 
-    CpuAttention(Workers workers, Scratch scratch) {
+    /** @param shared one block, for what tasks leave to be merged */
+    CpuAttention(Workers workers, Scratch scratch, Scratch shared) {
         this.workers = workers;
         this.scratch = scratch;
+        this.shared = shared;
     }
 
     void attention(Tensor y, Tensor q, Tensor k, Tensor v, Tensor starts, AttentionShape shape) {
@@ -38,7 +40,7 @@ final class CpuAttention {
             Indices.check("attention: start", first.at(row), row, row + 1);
         }
         if (!shape.causal()) for (int row = counts.length - 2; row >= 0; row--) if (sequences[row] == sequences[row + 1]) counts[row] = counts[row + 1];
-        run(address(y), address(q), new Keys(Cells.of(k), Cells.of(v), null, 1, 0), counts, sequences, shape);
+        run(address(y), address(q), new AttentionRows(Cells.of(k), Cells.of(v), null, 1, 0), counts, sequences, shape);
     }
 
     void pagedAttention(Tensor y, Tensor q, Tensor keys, Tensor values, Tensor positions, Tensor sequences, Tensor pageTable, AttentionShape shape) {
@@ -52,7 +54,7 @@ final class CpuAttention {
             lines[row] = sequence.at(row);
         }
         var table = pages(pageTable, counts, lines, pageSize, keys.shape().dim(0));
-        run(address(y), address(q), new Keys(Cells.of(keys), Cells.of(values), table, pageSize, maxPages), counts, lines, shape);
+        run(address(y), address(q), new AttentionRows(Cells.of(keys), Cells.of(values), table, pageSize, maxPages), counts, lines, shape);
     }
 
     /** The page table, of which only what rows of this call reach need be valid. */
@@ -71,41 +73,39 @@ final class CpuAttention {
         return table;
     }
 
-    /** Where keys, or values, lie: rows of {@code rowBytes}. */
-    private record Cells(long base, Expand expand, long rowBytes, int elementBytes) {
-        static Cells of(Tensor t) { return new Cells(address(t), Expand.of(t.dtype()), t.dtype().bytes(t.shape().last()), t.dtype().blockBytes); }
-    }
-
-    /** Rows of keys and values are found through the page table or, where that is null, counted from the sequence's first row. */
-    private record Keys(Cells keys, Cells values, int[] table, int pageSize, int maxPages) {
-        long row(int sequence, int position) {
-            return table == null ? sequence + position : (long) table[sequence * maxPages + position / pageSize] * pageSize + position % pageSize;
-        }
-    }
-
     /** @param counts how many positions each row attends; @param sequences the page-table line, or first row, of each row's sequence */
-    private void run(long y, long q, Keys keys, int[] counts, int[] sequences, AttentionShape shape) {
-        int group = shape.heads() / shape.kvHeads(), rows = Math.max(1, COLUMNS / group);
-        int[] chunks = chunks(sequences, rows);
-        var layout = new Layout(rows * group, shape.headDim(), shape.valueHeadDim());
-        scratch.reserve(layout.bytes());
-        workers.run((chunks.length - 1) * shape.kvHeads(), (worker, task) -> {
-            // the longest rows first, so that none is left for the end
-            int chunk = chunks.length - 2 - task / shape.kvHeads(), keyHead = task % shape.kvHeads();
-            var columns = new Columns(shape, keyHead, group, chunks[chunk], chunks[chunk + 1]);
-            attend(y, q, keys, counts, sequences[chunks[chunk]], columns, layout.at(scratch.of(worker), scratch.lanes(worker)));
-        });
-    }
-
-    /** Bounds of runs of at most {@code most} rows of one sequence. */
-    private static int[] chunks(int[] sequences, int most) {
-        var bounds = new int[sequences.length + 1];
-        int count = 0;
-        for (int row = 0; row < sequences.length; row++) {
-            if (row == 0 || sequences[row] != sequences[row - 1] || row - bounds[count - 1] == most) bounds[count++] = row;
+    private void run(long y, long q, AttentionRows keys, int[] counts, int[] sequences, AttentionShape shape) {
+        int group = shape.heads() / shape.kvHeads(), rows = Math.max(1, COLUMNS / group), count = 0;
+        var few = new SplitAttention(shape, keys, counts, sequences);
+        var starts = new int[counts.length];                                          // of chunks for panels
+        var ends = new int[counts.length];
+        for (int first = 0, end; first < counts.length; first = end) {
+            for (end = first + 1; end < counts.length && sequences[end] == sequences[first]; ) end++;
+            if (end - first <= SplitAttention.MOST_ROWS) {
+                few.add(first, end);
+                continue;
+            }
+            for (int row = first; row < end; row += rows) {
+                starts[count] = row;
+                ends[count++] = Math.min(end, row + rows);
+            }
         }
-        bounds[count++] = sequences.length;
-        return Arrays.copyOf(bounds, count);
+        int chunks = count, panelTasks = chunks * shape.kvHeads(), tasks = panelTasks + few.plan(workers.threads());
+        var layout = new Layout(rows * group, shape.headDim(), shape.valueHeadDim());
+        scratch.reserve(Math.max(chunks == 0 ? 1 : layout.bytes(), few.scratchBytes()));
+        shared.reserve(few.sharedBytes());
+        few.shared(shared.of(0));
+        workers.run(tasks, (worker, task) -> {
+            if (task >= panelTasks) {
+                few.run(task - panelTasks, q, scratch.of(worker), scratch.lanes(worker));
+                return;
+            }
+            // the longest rows first, so that none is left for the end
+            int chunk = chunks - 1 - task / shape.kvHeads(), keyHead = task % shape.kvHeads();
+            attend(y, q, keys, counts, sequences[starts[chunk]], new Columns(shape, keyHead, group, starts[chunk], ends[chunk]),
+                layout.at(scratch.of(worker), scratch.lanes(worker)));
+        });
+        workers.split(few.results(), few.mergeGrain(), (worker, from, to) -> few.merge(y, from, to));
     }
 
     /** The query vectors of one task: column c is row first + c / group, head keyHead · group + c % group. */
@@ -142,7 +142,7 @@ final class CpuAttention {
         long bytes() { return panels() + Math.max(BLOCK / Panels.ROWS * keyPanel(), valuePanels() * valuePanel()) - base; }
     }
 
-    private static void attend(long y, long q, Keys keys, int[] counts, int sequence, Columns columns, Layout s) {
+    private static void attend(long y, long q, AttentionRows keys, int[] counts, int sequence, Columns columns, Layout s) {
         var shape = columns.shape;
         long sinks = shape.sinks() == null ? 0 : address(shape.sinks());
         int first = Integer.MAX_VALUE, most = 0;
@@ -171,15 +171,9 @@ final class CpuAttention {
         }
     }
 
-    /** The block's rows of one head, {@code headDim} wide, as floats, one after the other. */
-    private static void gather(Keys keys, Cells cells, int sequence, int from, int length, int keyHead, int headDim, long rows, long lanes) {
-        long head = cells.base + (long) keyHead * headDim * cells.elementBytes;
-        for (int i = 0; i < length; i++) cells.expand.row(head + keys.row(sequence, from + i) * cells.rowBytes, rows + 4L * i * headDim, headDim, lanes);
-    }
-
     /** scores[c][i] = query c · key from + i. */
-    private static void scores(Keys keys, int sequence, int from, int length, Columns columns, Layout s) {
-        gather(keys, keys.keys, sequence, from, length, columns.keyHead, s.headDim(), s.rows(), s.lanes());
+    private static void scores(AttentionRows keys, int sequence, int from, int length, Columns columns, Layout s) {
+        keys.gather(keys.keys(), sequence, from, length, columns.keyHead, 1, s.headDim(), s.headDim(), s.rows(), s.lanes());
         MEMORY.asSlice(s.scores(), columns.count() * s.scoreStride()).fill((byte) 0);
         for (int i = 0; i < length; i += Panels.ROWS) {
             Panels.transpose(s.panels(), s.rows() + i * s.keyStride(), s.keyStride(), Math.min(Panels.ROWS, length - i), s.headDim());
@@ -202,8 +196,7 @@ final class CpuAttention {
             CpuActivations.softCap(s.rows(), seen, end - first, softCap, s.lanes());
             MEMORY.asSlice(seen, 4L * (end - first)).copyFrom(MEMORY.asSlice(s.rows(), 4L * (end - first)));
         }
-        float before = MEMORY.get(FLOAT, largest), now = before;
-        for (int i = first; i < end; i++) now = Math.max(now, MEMORY.get(FLOAT, scores + 4L * i));
+        float before = MEMORY.get(FLOAT, largest), now = RowTiles.largest(before, seen, end - first, s.lanes());
         float correction = Exponential.exp(before - now), added = Exponential.exp(seen, seen, end - first, 1, now, s.lanes());
         MEMORY.set(FLOAT, largest, now);
         MEMORY.set(FLOAT, sum, MEMORY.get(FLOAT, sum) * correction + added);
@@ -211,8 +204,8 @@ final class CpuAttention {
     }
 
     /** mix[c] += sum over i of probabilities[c][i] · value from + i */
-    private static void mix(Keys keys, int sequence, int from, int length, Columns columns, Layout s) {
-        gather(keys, keys.values, sequence, from, length, columns.keyHead, s.valueHeadDim(), s.rows(), s.lanes());
+    private static void mix(AttentionRows keys, int sequence, int from, int length, Columns columns, Layout s) {
+        keys.gather(keys.values(), sequence, from, length, columns.keyHead, 1, s.valueHeadDim(), s.valueHeadDim(), s.rows(), s.lanes());
         for (int p = 0; p < s.valuePanels(); p++) {
             int d = p * Panels.ROWS;
             Panels.slice(s.panels(), s.rows() + 4L * d, s.valueStride(), Math.min(Panels.ROWS, s.valueHeadDim() - d), length);

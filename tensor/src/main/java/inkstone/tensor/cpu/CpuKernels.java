@@ -17,14 +17,14 @@ final class CpuKernels implements Kernels {
     private final CpuRecurrence recurrence;
     private final CpuAttention attention;
 
-    /** @param single one block, for kernels that call others */
+    /** @param single one block, for kernels that call others or share one result */
     CpuKernels(Workers workers, Scratch scratch, Scratch single) {
         linear = new CpuLinear(workers, scratch);
         rows = new CpuRows(workers, scratch);
         activations = new CpuActivations(workers, scratch);
         experts = new CpuExperts(workers, linear, single);
         recurrence = new CpuRecurrence(workers, scratch);
-        attention = new CpuAttention(workers, scratch);
+        attention = new CpuAttention(workers, scratch, single);
     }
 
     @Override public void embedding(Tensor y, Tensor tokens, Tensor table) { rows.embedding(y, tokens, table); }

@@ -6,7 +6,6 @@ import static inkstone.tensor.cpu.Lanes.FMA;
 import static inkstone.tensor.cpu.Lanes.L;
 import static inkstone.tensor.cpu.Lanes.MEMORY;
 import static inkstone.tensor.cpu.Lanes.ORDER;
-import static inkstone.tensor.cpu.Lanes.SHORT;
 import static inkstone.tensor.cpu.Lanes.address;
 
 import inkstone.tensor.Rope;
@@ -19,6 +18,8 @@ import jdk.incubator.vector.FloatVector;
 final class CpuRows {
     /* Elements worth a thread's waking: some 10 microseconds from cache. */
     private static final int GRAIN = 1 << 15;
+    /* Elements that tasks share a row by: whole blocks of every format that rows are stored in. */
+    private static final int BLOCKS = 64;
 
     private final Workers workers;
     private final Scratch scratch;
@@ -209,22 +210,14 @@ final class CpuRows {
         int d = x.shape().last();
         long to = address(cache), from = address(x);
         var rows = Indices.of("scatterRows: slot", slots, cache.shape().rows());
-        boolean half = switch (cache.dtype()) {
-            case F32 -> false;
-            case F16 -> true;
-            default -> throw new UnsupportedOperationException("cpu has no kernel for scatterRows into " + cache.dtype());
-        };
+        var store = Store.of(cache.dtype());
+        int share = GRAIN / Math.max(1, rows.count()) / BLOCKS * BLOCKS;
         // every task takes all rows in order: of two rows for one slot the last stays
-        workers.split(d, Math.max(64, GRAIN / Math.max(1, rows.count())), (worker, first, end) -> {
+        workers.split(d, Math.max(BLOCKS, share), (worker, first, end) -> {
             for (int i = 0; i < rows.count(); i++) {
-                long source = from + 4L * ((long) i * d + first), slot = to + cache.dtype().bytes((long) rows.at(i) * d + first);
-                if (half) halves(slot, source, end - first); else MemorySegment.copy(MEMORY, source, MEMORY, slot, 4L * (end - first));
+                store.row(to + cache.dtype().bytes((long) rows.at(i) * d) + cache.dtype().bytes(first), from + 4L * ((long) i * d + first), end - first);
             }
         });
-    }
-
-    private static void halves(long y, long x, int count) {
-        for (int i = 0; i < count; i++) MEMORY.set(SHORT, y + 2L * i, Float.floatToFloat16(MEMORY.get(FLOAT, x + 4L * i)));
     }
 
     void gatherRows(Tensor y, Tensor x, Tensor rows) {

@@ -387,19 +387,21 @@ final class ReferenceKernels implements Kernels {
             long query = (long) row * shape.queryDim() + (long) head * headDim, output = (long) row * shape.outputDim() + (long) head * valueHeadDim;
             double sink = shape.sinks() == null ? Double.NEGATIVE_INFINITY : get(shape.sinks(), head), largest = sink;
             for (int p = first; p < count; p++) {
+                var key = part(k, keyRow.of(p), head / group * headDim, headDim);
                 double dot = 0;
-                for (int d = 0; d < headDim; d++) dot += (double) get(q, query + d) * get(k, keyRow.of(p) * shape.keyDim() + (long) head / group * headDim + d);
+                for (int d = 0; d < headDim; d++) dot += (double) get(q, query + d) * key[d];
                 double score = dot * shape.scale();
                 scores[p] = shape.softCap() == 0 ? score : shape.softCap() * Math.tanh(score / shape.softCap());
                 largest = Math.max(largest, scores[p]);
             }
             double sum = Math.exp(sink - largest);
             for (int p = first; p < count; p++) sum += scores[p] = Math.exp(scores[p] - largest);
-            for (int d = 0; d < valueHeadDim; d++) {
-                double mix = 0;
-                for (int p = first; p < count; p++) mix += scores[p] * get(v, keyRow.of(p) * shape.valueDim() + (long) head / group * valueHeadDim + d);
-                set(y, output + d, mix / sum);
+            var mix = new double[valueHeadDim];
+            for (int p = first; p < count; p++) {
+                var value = part(v, keyRow.of(p), head / group * valueHeadDim, valueHeadDim);
+                for (int d = 0; d < valueHeadDim; d++) mix[d] += scores[p] * value[d];
             }
+            for (int d = 0; d < valueHeadDim; d++) set(y, output + d, mix[d] / sum);
         }
     }
 
@@ -407,8 +409,22 @@ final class ReferenceKernels implements Kernels {
         int d = x.shape().last();
         for (int r = 0; r < x.shape().dim(0); r++) {
             long slot = index("scatterRows: slot", integer(slots, r), r, cache.shape().rows());
-            for (int i = 0; i < d; i++) set(cache, slot * d + i, get(x, (long) r * d + i));
+            var values = row(x, r, d);
+            for (int i = 0; i < d; i += cache.dtype().blockSize) store(cache, slot * d + i, values, i);
         }
+    }
+
+    /** One block, or one number of a plain format. */
+    private static void store(Tensor cache, long element, float[] values, int from) {
+        var dtype = cache.dtype();
+        var block = cache.data().asSlice(dtype.bytes(element), dtype.blockBytes);
+        float largest = 0;
+        for (int i = from; i < from + dtype.blockSize; i++) largest = Math.max(largest, Math.abs(values[i]));
+        if (dtype.isQuantized() && !(Float.float16ToFloat(Float.floatToFloat16(largest / 127)) < Float.POSITIVE_INFINITY)) {
+            block.fill((byte) 0).set(JAVA_SHORT_UNALIGNED, 0, Float.floatToFloat16(Float.NaN));
+            return;
+        }
+        Blocks.fromFloats(dtype, Arrays.copyOfRange(values, from, from + dtype.blockSize), block, 0, dtype.blockSize);
     }
 
     @Override public void gatherRows(Tensor y, Tensor x, Tensor rows) {
@@ -449,6 +465,15 @@ final class ReferenceKernels implements Kernels {
     private static float[] row(Tensor t, int row, int length) {
         var values = new float[length];
         Blocks.toFloats(t.dtype(), t.data(), t.dtype().bytes(length) * row, values, length);
+        return values;
+    }
+
+    /** Elements from .. from + count - 1 of a row, whole blocks. */
+    private static float[] part(Tensor t, long row, int from, int count) {
+        long first = row * t.shape().last() + from;
+        var values = new float[count];
+        if (t.dtype().isQuantized()) Blocks.toFloats(t.dtype(), t.data(), t.dtype().bytes(first), values, count);
+        else for (int i = 0; i < count; i++) values[i] = get(t, first + i);
         return values;
     }
 
