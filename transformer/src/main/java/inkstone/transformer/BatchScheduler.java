@@ -26,7 +26,7 @@ public final class BatchScheduler implements Scheduler {
     /**
      * @param contextLength tokens that one prompt and its answer may have together
      * @param cacheTokens   tokens of all sequences together, running and kept
-     * @param cacheType     of keys and values, F32 or F16
+     * @param cacheType     of keys and values, F32, F16 or Q8_0
      * @param maxActive     requests that run at the same time
      * @param maxWaiting    requests that may wait for their start; one more is refused
      */

@@ -30,6 +30,7 @@ final class Engine implements AutoCloseable {
         if (contextLength < 2 || contextLength > config.contextLength()) {
             throw new IllegalArgumentException("the context must be 2 to %d tokens for %s, got %d".formatted(config.contextLength(), model.name(), contextLength));
         }
+        KvCache.require(model.name(), config, cacheType);
         MachineMemory.require(KvCache.bytes(config, cacheType, cacheTokens, contextLength), "a cache for %d tokens".formatted(cacheTokens), "a smaller --context");
         this.cache = new KvCache(backend, config, cacheType, cacheTokens, contextLength);
         this.contextLength = contextLength;

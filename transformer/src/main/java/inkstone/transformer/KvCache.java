@@ -2,6 +2,7 @@ package inkstone.transformer;
 
 import inkstone.tensor.Backend;
 import inkstone.tensor.DType;
+import inkstone.tensor.ModelException;
 import inkstone.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
@@ -32,10 +33,11 @@ public final class KvCache implements AutoCloseable {
     /**
      * Room for {@code tokens} tokens, rounded up to pages.
      *
-     * @param dtype         of keys and values, F32 or F16; states are F32
+     * @param dtype         of keys and values, F32, F16 or Q8_0; states are F32
      * @param contextLength tokens that a sequence may have at most
      */
     public KvCache(Backend backend, ModelConfig config, DType dtype, int tokens, int contextLength) {
+        require(config.architecture(), config, dtype);
         this.backend = backend;
         this.recurrent = recurrent(config);
         this.pageSize = recurrent ? contextLength : PAGE_SIZE;
@@ -50,6 +52,17 @@ public final class KvCache implements AutoCloseable {
             values.add(attention == null ? null : table(dtype, pages, pageSize, attention.valueDim()));
         }
         for (int page = 0; page < pages; page++) free.add(page);
+    }
+
+    /** Throws where keys and values of any layer cannot be kept in this format; states always can. The model's name is for the message. */
+    public static void require(String model, ModelConfig config, DType dtype) {
+        if (dtype != DType.F32 && dtype != DType.F16 && dtype != DType.Q8_0) throw new IllegalArgumentException("a cache is F32, F16 or Q8_0, not " + dtype);
+        for (int layer = 0; layer < config.layers(); layer++) {
+            var attention = config.attention(layer);
+            if (attention == null || attention.headDim() % dtype.blockSize == 0 && attention.valueHeadDim() % dtype.blockSize == 0) continue;
+            throw new ModelException("%s needs keys and values of whole blocks of %d for its cache, the heads of %s are %d and %d wide; use f16 (--kv f16)"
+                .formatted(dtype, dtype.blockSize, model, attention.headDim(), attention.valueHeadDim()));
+        }
     }
 
     /** What the cache for {@code tokens} tokens would take. */
@@ -77,9 +90,9 @@ public final class KvCache implements AutoCloseable {
         return Tensor.of(dtype, segment, dims);
     }
 
-    /** F32 or F16 [pages, pageSize, kvHeads · headDim] */
+    /** F32, F16 or Q8_0 [pages, pageSize, kvHeads · headDim] */
     public Tensor keys(int layer) { return keys.get(layer); }
-    /** F32 or F16 [pages, pageSize, kvHeads · valueHeadDim] */
+    /** F32, F16 or Q8_0 [pages, pageSize, kvHeads · valueHeadDim] */
     public Tensor values(int layer) { return values.get(layer); }
     /** F32 [pages, width], the {@code state}-th of a recurrent layer */
     public Tensor states(int layer, int state) { return states.get(layer).get(state); }

@@ -38,7 +38,7 @@ public final class Session implements AutoCloseable {
 
     /**
      * @param contextLength tokens that a prompt and its answer may have together, 2 to what the model was made for
-     * @param cacheType     of keys and values, F32 or F16
+     * @param cacheType     of keys and values, F32, F16 or Q8_0
      */
     public static Session open(LanguageModel model, int contextLength, DType cacheType) { return open(model, contextLength, cacheType, 0); }
 

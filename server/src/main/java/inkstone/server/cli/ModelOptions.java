@@ -2,8 +2,10 @@ package inkstone.server.cli;
 
 import inkstone.tensor.Backend;
 import inkstone.tensor.DType;
+import inkstone.tensor.ModelException;
 import inkstone.tensor.cpu.CpuBackend;
 import inkstone.tensor.reference.ReferenceBackend;
+import inkstone.transformer.KvCache;
 import inkstone.transformer.LanguageModel;
 import inkstone.transformer.Models;
 import inkstone.transformer.TextModel;
@@ -23,7 +25,7 @@ final class ModelOptions {
     enum Device { auto, cpu, reference, cuda }
 
     enum CacheType {
-        f16(DType.F16), f32(DType.F32);
+        f16(DType.F16), f32(DType.F32), q8_0(DType.Q8_0);
 
         private final DType dtype;
 
@@ -49,7 +51,8 @@ final class ModelOptions {
     private Integer context;
 
     @Option(names = "--kv", paramLabel = "TYPE", defaultValue = "f16",
-        description = "Format of the cache for keys and values: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
+        description = "Format of the cache for keys and values: ${COMPLETION-CANDIDATES}; q8_0 takes half of f16's memory. "
+            + "Default: ${DEFAULT-VALUE}.")
     private CacheType cacheType;
 
     Path path() {
@@ -82,6 +85,7 @@ final class ModelOptions {
         var backend = backend();
         try {
             var model = Models.openAny(file, backend);
+            if (model instanceof LanguageModel writing) requireCache(writing);
             return new OpenedText(backend, model, threads(backend), contextLength(model, USUAL_CONTEXT));
         } catch (IOException | RuntimeException problem) {
             backend.close();
@@ -104,9 +108,19 @@ final class ModelOptions {
         var backend = decorator.apply(computing);
         try {
             var model = Models.open(file, backend);
+            requireCache(model);
             return new Opened(backend, model, threads(computing), contextLength(model, usualContext), cacheType.dtype, System.nanoTime() - start);
         } catch (IOException | RuntimeException problem) {
             backend.close();
+            throw problem;
+        }
+    }
+
+    private void requireCache(LanguageModel model) {
+        try {
+            KvCache.require(model.name(), model.config(), cacheType.dtype);
+        } catch (ModelException problem) {
+            model.close();
             throw problem;
         }
     }
