@@ -19,17 +19,25 @@ import tools.jackson.databind.JsonNode;
  * @param topLogprobs  how many of the likeliest tokens are told at each place; -1 where no log-probabilities are wanted
  * @param choices      answers to each prompt; the seed grows by one from answer to answer
  * @param includeUsage whether a stream ends with a chunk of token counts
+ * @param user         whom the client asks for, empty where it does not say: users take turns
  */
 record AnswerOptions(SamplerSettings sampling, int maxTokens, List<String> stop, Map<Integer, Float> logitBias, int topLogprobs, int choices, boolean stream,
-                     boolean includeUsage) {
+                     boolean includeUsage, String user) {
     /** Tokens an answer may have where the client does not say. */
     static final int DEFAULT_MAX_TOKENS = 1_024;
+    private static final int LONGEST_USER = 128;
 
     static AnswerOptions of(Fields fields, Tokenizer tokenizer, Limits limits, int topLogprobs) {
         refuseWhatWouldMislead(fields);
         var streaming = fields.object("stream_options");
         return new AnswerOptions(sampling(fields), maxTokens(fields), stop(fields, limits), logitBias(fields, tokenizer, limits), topLogprobs,
-            (int) fields.integer("n", 1, limits.choices(), 1), fields.bool("stream", false), streaming != null && streaming.bool("include_usage", false));
+            (int) fields.integer("n", 1, limits.choices(), 1), fields.bool("stream", false), streaming != null && streaming.bool("include_usage", false), user(fields));
+    }
+
+    /** OpenAI renamed the field. What is beyond a name's length tells nobody apart. */
+    private static String user(Fields fields) {
+        var user = fields.string("safety_identifier", fields.string("user", ""));
+        return user.substring(0, Math.min(user.length(), LONGEST_USER));
     }
 
     private static SamplerSettings sampling(Fields fields) {

@@ -31,7 +31,9 @@ final class Answers {
     /** Answers {@code requests}, the answers to one prompt lying next to each other. */
     void write(Context context, List<GenerationRequest> requests, AnswerOptions options, AnswerFormat format) throws IOException, InterruptedException {
         var client = new Client(context.req());
-        try (var generation = Generation.start(served.scheduler(), requests, traffic, limits.unreadPieces())) {
+        var asker = context.req().getRemoteAddr() + " " + options.user();
+        var asked = requests.stream().map(request -> request.withClient(asker)).toList();
+        try (var generation = Generation.start(served.scheduler(), asked, traffic, limits.unreadPieces())) {
             var results = new GenerationResult[requests.size()];
             if (options.stream()) {
                 stream(new SseStream(context.res()), generation, client, results, options, format);

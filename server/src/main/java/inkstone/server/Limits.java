@@ -12,7 +12,7 @@ import java.time.Duration;
  * @param choices         answers to one prompt ({@code n})
  * @param stops           stop texts
  * @param stopLength      characters of a stop text
- * @param queue           requests that may wait for the model before others get 429
+ * @param queue           requests of one client that may wait for the model before it gets 429; of all clients together four times as many
  * @param biases          tokens of a {@code logit_bias}
  * @param inputs          texts of one embeddings request
  * @param unreadPieces    pieces of an answer that may wait for a slow reader before the answer is cancelled

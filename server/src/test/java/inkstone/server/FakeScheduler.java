@@ -4,6 +4,7 @@ import inkstone.transformer.ContextFullException;
 import inkstone.transformer.GenerationRequest;
 import inkstone.transformer.GenerationResult;
 import inkstone.transformer.GenerationResult.Finish;
+import inkstone.transformer.Guesses;
 import inkstone.transformer.Piece;
 import inkstone.transformer.Pooling;
 import inkstone.transformer.QueueFullException;
@@ -74,8 +75,8 @@ final class FakeScheduler implements Scheduler {
                 logprobs.addAll(told);
                 onPiece.accept(new Piece(piece, ticket.steps, told));
             }
-            ticket.result.complete(new GenerationResult(text.toString(), new int[ticket.steps], logprobs, finish, request.prompt().length, 1, 2_000_000,
-                4_000_000));
+            ticket.result.complete(new GenerationResult(text.toString(), new int[ticket.steps], logprobs, finish, request.prompt().length, 1, new Guesses(5, 3),
+                2_000_000, 4_000_000));
         } catch (RuntimeException | InterruptedException problem) {
             ticket.result.completeExceptionally(problem);
         }

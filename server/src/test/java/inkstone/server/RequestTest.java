@@ -48,6 +48,10 @@ class RequestTest {
         assertEquals("stop", choice.path("finish_reason").stringValue());
         assertEquals(13, answer.path("usage").path("total_tokens").intValue());
         assertEquals(4, answer.path("timings").path("predicted_n").intValue());
+        assertEquals(3, answer.path("usage").path("completion_tokens_details").path("accepted_prediction_tokens").intValue());
+        assertEquals(2, answer.path("usage").path("completion_tokens_details").path("rejected_prediction_tokens").intValue());
+        assertEquals(5, answer.path("timings").path("draft_n").intValue());
+        assertEquals(3, answer.path("timings").path("draft_n_accepted").intValue());
     }
 
     @Test void severalAnswersCountTheirPromptOnce() throws Exception {

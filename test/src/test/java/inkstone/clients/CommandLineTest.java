@@ -43,6 +43,19 @@ class CommandLineTest {
         assertTrue(answer.err.contains("answer: 3 tokens"), answer.err);
     }
 
+    @Test void guessesChangeNothingButTheSpeedAndAreCounted() {
+        var plain = run("chat", "-m", model, "-p", "What is ink?", "-n", "80", "-t", "1");
+        for (var guessing : new String[][] {{"--lookup", "6"}, {"--draft-model", model, "--draft", "6"}}) {
+            var answer = run("chat", "-m", model, "-p", "What is ink?", "-n", "80", "-t", "1", guessing[0], guessing[1]);
+            assertEquals(plain.out, answer.out, answer.err);
+            assertTrue(answer.err.contains("guesses right (100%)"), answer.err);
+            var bench = run("bench", "-m", model, "-p", "8", "-n", "80", "-r", "1", "--batch", "2", "--json", guessing[0], guessing[1]);
+            assertEquals(0, bench.code, bench.err);
+            assertTrue(bench.json().path("guesses").path("right").intValue() > 20, bench.out);
+            assertEquals(guessing[0].equals("--lookup") ? "lookup" : "tiny", bench.json().path("guesses").path("by").stringValue());
+        }
+    }
+
     @Test void tokensArePrintedByLineAndAsJson() {
         assertEquals("72\tH\n105\ti\n283\t<|im_start|>\n", run("tokenize", "-m", model, "-p", "Hi<|im_start|>").out.replace("\r", ""));
         var json = run("tokenize", "-m", model, "-p", "Hi", "--json").json();

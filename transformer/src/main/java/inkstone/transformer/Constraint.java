@@ -7,4 +7,7 @@ public interface Constraint {
 
     /** The token was chosen. */
     void accept(int token);
+
+    /** A constraint in the same state that goes its own way from here: guesses are tried on it. */
+    Constraint fork();
 }

@@ -23,12 +23,19 @@ final class Engine implements AutoCloseable {
     private float[] logits = {};
 
     /** @param cacheTokens tokens that all sequences together may hold, at least {@code contextLength} */
-    Engine(LanguageModel model, int contextLength, int cacheTokens, DType cacheType) {
+    Engine(LanguageModel model, int contextLength, int cacheTokens, DType cacheType) { this(model, contextLength, cacheTokens, cacheType, model.model().config().contextLength()); }
+
+    /** The engine of a draft model, which runs in the pages of another: its own context may be shorter than theirs. */
+    static Engine ofDraft(LanguageModel draft, int contextLength, int cacheTokens, DType cacheType) {
+        return new Engine(draft, contextLength, cacheTokens, cacheType, contextLength);
+    }
+
+    private Engine(LanguageModel model, int contextLength, int cacheTokens, DType cacheType, int longest) {
         this.model = model.model();
         this.backend = model.backend();
         var config = this.model.config();
-        if (contextLength < 2 || contextLength > config.contextLength()) {
-            throw new IllegalArgumentException("the context must be 2 to %d tokens for %s, got %d".formatted(config.contextLength(), model.name(), contextLength));
+        if (contextLength < 2 || contextLength > longest) {
+            throw new IllegalArgumentException("the context must be 2 to %d tokens for %s, got %d".formatted(longest, model.name(), contextLength));
         }
         KvCache.require(model.name(), config, cacheType);
         MachineMemory.require(KvCache.bytes(config, cacheType, cacheTokens, contextLength), "a cache for %d tokens".formatted(cacheTokens), "a smaller --context");
@@ -58,17 +65,32 @@ final class Engine implements AutoCloseable {
     }
 
     /**
-     * A part of one step: the next {@code rows} pending tokens of a sequence, whose pages are reserved.
+     * A part of one step: {@code rows} tokens of a sequence from position {@code from} on, whose pages are reserved.
      *
      * @param logits how many of these rows, counted from the last, have their logits wanted
      */
-    record Run(Sequence sequence, int rows, int logits) {}
+    record Run(Sequence sequence, int from, int rows, int logits) {
+        /** The next of those that wait. */
+        Run(Sequence sequence, int rows, int logits) { this(sequence, sequence.cached(), rows, logits); }
+    }
+
+    /** {@link #forward} of tokens that wait, after which they are cached. */
+    float[] step(List<Run> runs) {
+        try {
+            var logits = forward(runs);
+            for (var run : runs) run.sequence.advance(run.rows);
+            return logits;
+        } catch (RuntimeException | Error e) {
+            if (cache.recurrent()) for (var run : runs) run.sequence.truncate(0);      // states may be those of any token by now
+            throw e;
+        }
+    }
 
     /**
      * Runs every row, stores its keys and values, and returns the wanted logits, [wanted rows, vocabulary] in the order of the runs and their rows. The array is the
-     * caller's to overwrite until the next step.
+     * caller's to overwrite until the next step. A token that this model does not know, as a draft may not, is read as token 0.
      */
-    float[] step(List<Run> runs) {
+    float[] forward(List<Run> runs) {
         scope.reset();
         int n = 0, wanted = 0;
         for (var run : runs) {
@@ -88,8 +110,8 @@ final class Engine implements AutoCloseable {
             var run = runs.get(line);
             var sequence = run.sequence;
             for (int i = 0; i < run.rows; i++, row++) {
-                int position = sequence.cached() + i;
-                tokens[row] = sequence.tokens()[position];
+                int position = run.from + i, token = sequence.tokens()[position];
+                tokens[row] = token < vocabulary ? token : 0;
                 positions[row] = position;
                 sequences[row] = line;
                 slots[row] = sequence.slot(position);
@@ -100,13 +122,7 @@ final class Engine implements AutoCloseable {
         }
         var table = scope.tensor(DType.I32, runs.size(), maxPages).set(pageTable);
         var context = new Cached(cache, scope.ints(positions), scope.ints(sequences), scope.ints(slots), table, scope.ints(states));
-        try {
-            run(scope.ints(tokens), context, wantedRows);
-        } catch (RuntimeException | Error e) {
-            if (cache.recurrent()) for (var run : runs) run.sequence.truncate(0);      // states may be those of any token by now
-            throw e;
-        }
-        for (var run : runs) run.sequence.advance(run.rows);
+        run(scope.ints(tokens), context, wantedRows);
         return logits;
     }
 

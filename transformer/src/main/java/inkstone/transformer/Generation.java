@@ -34,6 +34,10 @@ final class Generation {
     private Sequence sequence;
     private Finish finish;
     private int cachedTokens, written;
+    /** Of the tokens at the end of the sequence, those that are guesses. */
+    private int guessed;
+    private final GuessLength guessLength = new GuessLength();
+    private Guesses guesses = Guesses.NONE;
     private long started, firstToken;
 
     Generation(GenerationRequest request, Consumer<Piece> onPiece, Tokenizer tokenizer, Engine engine) {
@@ -48,7 +52,7 @@ final class Generation {
         this.endTokens = tokenizer.endOfGeneration().stream().mapToInt(Integer::intValue).sorted().toArray();
         this.vocabulary = engine.vocabulary();
         this.constraint = request.constraint() == null ? null : request.constraint().get();
-        this.sampler = new Sampler(request.sampling(), request.logitBias(), constraint);
+        this.sampler = new Sampler(request.sampling(), request.logitBias());
         this.distribution = request.topLogprobs() < 0 ? null : new Distribution(request.topLogprobs());
         this.stops = new StopFilter(request.stop());
         this.decoder = tokenizer.streamDecoder();
@@ -58,8 +62,7 @@ final class Generation {
 
     int[] prompt() { return request.prompt(); }
 
-    /** Most tokens the answer may have: what was asked for, as far as the context goes. */
-    int maxTokens() { return maxTokens; }
+    String client() { return request.client(); }
 
     /** The answer goes on in this sequence, which becomes the prompt. */
     void start(Sequence sequence) {
@@ -84,10 +87,72 @@ final class Generation {
         return finish != null;
     }
 
-    /** The step that ran the sequence's last token gave these logits, which are overwritten. */
+    // ---- guesses: what may come next is appended to the sequence, runs in the same step as its last token, and stands where the sampler chooses it -----------------
+
+    GuessLength guessLength() { return guessLength; }
+
+    /** How many tokens the answer may still get: what was asked for, as far as the context goes. */
+    int tokensLeft() { return maxTokens - written; }
+
+    /** Rows of the next step whose logits {@link #accept} reads. */
+    int rowsToAccept() { return 1 + guessed; }
+
+    /** Null without a constraint. */
+    Constraint forkedConstraint() { return constraint == null ? null : constraint.fork(); }
+
+    /** Appends a guess; false where it would end the answer, after which nothing can be guessed. */
+    boolean guess(int token) {
+        if (Arrays.binarySearch(endTokens, token) >= 0) return false;
+        sequence.append(token);
+        guessed++;
+        return true;
+    }
+
+    /**
+     * Appends what the sampler would choose if a draft's logits, which are overwritten, were the model's; false where that would end the answer.
+     *
+     * @param fork of the constraint, which is told; null for none
+     */
+    boolean guess(float[] logits, int offset, int vocabulary, Constraint fork) {
+        int token;
+        try {
+            token = sampler.sample(logits, offset, vocabulary, fork, sequence.tokens(), sequence.length(), request.prompt().length);
+        } catch (ConstraintException end) {
+            return false;
+        } catch (ArithmeticException broken) {
+            throw new ArithmeticException("draft model: " + broken.getMessage());
+        }
+        if (!guess(token)) return false;
+        if (fork != null) fork.accept(token);
+        return true;
+    }
+
+    /** The step that ran the sequence's last token, and the guesses after it, gave these logits, [{@link #rowsToAccept}, vocabulary], which are overwritten. */
     void accept(float[] logits, int offset) {
+        int made = guessed, start = sequence.length() - made, right = 0;
+        int[] ahead = Arrays.copyOfRange(sequence.tokens(), start, start + made);
+        sequence.retract(made);
+        guessed = 0;
+        try {
+            for (int row = 0; row <= made && !ended(); row++) {
+                choose(logits, offset + row * vocabulary);
+                boolean asGuessed = row < made && sequence.length() > start + row && sequence.tokens()[start + row] == ahead[row];
+                if (!asGuessed) break;
+                right++;
+            }
+        } finally {
+            sequence.settle(start + right);
+            if (made > 0) {
+                var told = new Guesses(made, right);
+                guesses = guesses.plus(told);
+                guessLength.told(told);
+            }
+        }
+    }
+
+    private void choose(float[] logits, int offset) {
         if (distribution != null) distribution.read(logits, offset, vocabulary);
-        int token = sampler.sample(logits, offset, vocabulary, sequence.tokens(), sequence.length(), request.prompt().length);
+        int token = sampler.sample(logits, offset, vocabulary, constraint, sequence.tokens(), sequence.length(), request.prompt().length);
         if (written == 0) firstToken = System.nanoTime();
         if (Arrays.binarySearch(endTokens, token) >= 0) {
             end(Finish.STOP);
@@ -128,7 +193,7 @@ final class Generation {
         int[] prompt = request.prompt();
         int[] tokens = sequence == null ? new int[0] : Arrays.copyOfRange(sequence.tokens(), prompt.length, prompt.length + written);
         long now = System.nanoTime(), first = firstToken == 0 ? now : firstToken;
-        return new GenerationResult(text.toString(), tokens, List.copyOf(logprobs), finish, prompt.length, cachedTokens,
+        return new GenerationResult(text.toString(), tokens, List.copyOf(logprobs), finish, prompt.length, cachedTokens, guesses,
             sequence == null ? 0 : first - started, now - first);
     }
 }

@@ -9,10 +9,11 @@ import java.util.List;
  * @param tokens        the tokens written, the end-of-generation token excluded
  * @param logprobs      of the tokens that the text shows, a beginning of {@code tokens}; empty where none were asked for
  * @param promptTokens  tokens of the prompt, {@code cachedTokens} of them re-used from the cache
+ * @param guesses       what was guessed on the way, see {@link Speculation}
  * @param promptNanos   nanoseconds from start to the first sampled token; {@code generationNanos} from there to the end
  */
-public record GenerationResult(String text, int[] tokens, List<TokenLogprob> logprobs, Finish finish, int promptTokens, int cachedTokens, long promptNanos,
-                               long generationNanos) {
+public record GenerationResult(String text, int[] tokens, List<TokenLogprob> logprobs, Finish finish, int promptTokens, int cachedTokens, Guesses guesses,
+                               long promptNanos, long generationNanos) {
     public enum Finish {
         /** An end-of-generation token or a stop text. */ STOP,
         /** maxTokens, or the end of the context. */ LENGTH,

@@ -77,7 +77,8 @@ public final class KvCache implements AutoCloseable {
         return ofPage * Math.ceilDiv(tokens, pageSize);
     }
 
-    private static boolean recurrent(ModelConfig config) {
+    /** Whether any layer has states. */
+    static boolean recurrent(ModelConfig config) {
         for (int layer = 0; layer < config.layers(); layer++) if (config.stateWidths(layer).length > 0) return true;
         return false;
     }

@@ -10,6 +10,13 @@ final class NgramLookup {
 
     private NgramLookup() {}
 
+    /** Appends up to {@code most} guesses to the sequence of an answer. They may go on into themselves: a text that repeats itself. */
+    static void guess(Generation answer, int most) {
+        var sequence = answer.sequence();
+        int from = most == 0 ? -1 : continuation(sequence.tokens(), sequence.length());
+        for (int i = 0; from >= 0 && i < most; i++) if (!answer.guess(sequence.tokens()[from + i])) return;
+    }
+
     /**
      * Where in {@code tokens} the continuation stands that followed the last tokens the last time; -1 where they did not stand there. Of equally long agreements the
      * latest.

@@ -1,5 +1,8 @@
 package inkstone.transformer;
 
+import java.util.Comparator;
+import java.util.stream.IntStream;
+
 /**
  * How many rows of prompts the next step may take, by what the last ones took: a reader of an answer waits for every step, whatever else is in it. The time of a whole
  * step is laid on its prompt rows, so a step that took twice its time has half as many rows the next time. A slower step counts at once, a faster one by half: one
@@ -20,6 +23,19 @@ final class PrefillPace {
     int rows(boolean writing) {
         if (nanosPerRow < 0) return writing ? FIRST : Engine.PREFILL_ROWS;
         return (int) Math.clamp((writing ? Math.max(WHILE_WRITING, 2 * nanosOfAnswers) : ALONE) / nanosPerRow, FEWEST, Engine.PREFILL_ROWS);
+    }
+
+    /** Rows for each prompt that is being read, of which {@code pending} wait: equal shares, and what short ones leave for the others. */
+    static int[] shares(int rows, int[] pending) {
+        var shares = new int[pending.length];
+        var shortestFirst = IntStream.range(0, pending.length).boxed().sorted(Comparator.comparingInt(i -> pending[i])).toList();
+        int left = rows;
+        for (int n = 0; n < pending.length; n++) {
+            int i = shortestFirst.get(n);
+            shares[i] = Math.min(pending[i], Math.ceilDiv(left, pending.length - n));
+            left -= shares[i];
+        }
+        return shares;
     }
 
     /** A step with so many rows of prompts took so long. Of fewer than {@link #FEWEST} the time was mostly that of the answers' rows. */

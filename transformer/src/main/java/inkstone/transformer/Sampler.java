@@ -6,8 +6,9 @@ import java.util.SplittableRandom;
 
 /**
  * Chooses the next token of one sequence: logit bias, the constraint, then what {@link SamplerSettings} says. Ties go to the lower id; the draw walks the kept
- * tokens in order of id, one random number a token, so the same seed gives the same text. Works in the caller's logits and in buffers of its own, which grow
- * once. One thread.
+ * tokens in order of id. Remembers nothing between tokens: the random number of an answer's n-th token is a function of seed and n, so the same seed gives the same
+ * text, and a draft model's logits can be asked what they would make of the very draw that the model's own will meet. Works in the caller's logits and in buffers of
+ * its own, which grow once. One thread.
  */
 final class Sampler {
     /** Buckets of the likelihood histogram, {@link #BUCKETS_PER_NAT} to a factor of e: what top-p must sort is one bucket, not the vocabulary. */
@@ -16,8 +17,6 @@ final class Sampler {
     private final SamplerSettings settings;
     private final int[] biased;
     private final float[] biases;
-    private final Constraint constraint;
-    private final SplittableRandom random;
     private int[] ids = {};
     private double[] nats = {}, weights = {};
     private final double[] mass = new double[BUCKETS];
@@ -27,34 +26,32 @@ final class Sampler {
     private int stamp;
     private int[] counts = {};
 
-    Sampler(SamplerSettings settings) { this(settings, Map.of(), null); }
+    Sampler(SamplerSettings settings) { this(settings, Map.of()); }
 
-    /** @param constraint null for none; to be told of the tokens by whoever chooses */
-    Sampler(SamplerSettings settings, Map<Integer, Float> logitBias, Constraint constraint) {
+    Sampler(SamplerSettings settings, Map<Integer, Float> logitBias) {
         this.settings = settings;
         this.biased = logitBias.keySet().stream().mapToInt(Integer::intValue).toArray();
         this.biases = new float[biased.length];
         for (int i = 0; i < biased.length; i++) biases[i] = logitBias.get(biased[i]);
-        this.constraint = constraint;
-        this.random = new SplittableRandom(settings.seed());
     }
 
     /**
      * The next token by {@code logits[offset .. offset + vocabulary)}, which are overwritten.
      *
+     * @param constraint null for none; to be told of the token by whoever chooses
      * @param history what the sequence holds, prompt and answer, in its first {@code length} entries; the answer begins at {@code generatedFrom}
      * @throws ArithmeticException where the logits are not numbers
      */
-    int sample(float[] logits, int offset, int vocabulary, int[] history, int length, int generatedFrom) {
-        for (int i = 0; i < biased.length; i++) logits[offset + biased[i]] += biases[i];
+    int sample(float[] logits, int offset, int vocabulary, Constraint constraint, int[] history, int length, int generatedFrom) {
+        for (int i = 0; i < biased.length; i++) if (biased[i] < vocabulary) logits[offset + biased[i]] += biases[i];
         if (constraint != null) constraint.mask(logits, offset, vocabulary);
         penalise(logits, offset, vocabulary, history, length, generatedFrom);
-        int likeliest = likeliest(logits, offset, vocabulary);
+        int likeliest = likeliest(logits, offset, vocabulary, constraint);
         if (settings.temperature() == 0) return likeliest - offset;
         keepTopK(logits, offset, vocabulary, logits[likeliest]);
         keepTopP(logits, offset);
         keepMinP();
-        return draw();
+        return draw(length - generatedFrom);
     }
 
     // ---- penalties ---------------------------------------------------------------------------------------------------------------------------------
@@ -84,7 +81,7 @@ final class Sampler {
     }
 
     /** Index of the largest logit, the first of equals. Minus infinity rules a token out; anything else that is not finite is a broken model. */
-    private int likeliest(float[] logits, int offset, int vocabulary) {
+    private int likeliest(float[] logits, int offset, int vocabulary, Constraint constraint) {
         int best = offset;
         for (int i = offset; i < offset + vocabulary; i++) {
             float logit = logits[i];
@@ -198,10 +195,13 @@ final class Sampler {
         weights[to] = weights[from];
     }
 
-    private int draw() {
+    /** In [0, 1), the {@code number}-th of its seed, counted from 0: such a generator steps by the golden ratio (Steele et al. 2014, "Fast splittable pseudorandom number generators"). */
+    private static double uniform(long seed, int number) { return new SplittableRandom(seed + number * 0x9E3779B97F4A7C15L).nextDouble(); }
+
+    private int draw(int number) {
         double total = 0;
         for (int i = 0; i < kept; i++) total += weights[i];
-        double rest = random.nextDouble() * total;
+        double rest = uniform(settings.seed(), number) * total;
         int drawn = 0;
         for (int i = 0; i < kept; i++) {
             if (weights[i] == 0) continue;

@@ -4,12 +4,13 @@ import java.util.Arrays;
 
 /**
  * One line of tokens and the cache pages that hold its keys and values. The first {@link #cached} tokens are in the cache; those after wait for the next
- * {@link Engine#step}. Full pages may be held by other sequences as well, the page that is written by this one only. Belongs to the thread of its engine.
+ * {@link Engine#step}. Full pages may be held by other sequences as well, the page that is written by this one only. A {@link Draft} keeps its keys and values at the
+ * same places and may be behind: what it lacks in a page that several hold, each of them may write, for they hold the same tokens. Belongs to the thread of its engine.
  */
 final class Sequence {
     private final KvCache cache;
     private int[] tokens;
-    private int length, cached;
+    private int length, cached, drafted;
     private int[] pages = new int[8];
     private int pageCount;
 
@@ -22,6 +23,11 @@ final class Sequence {
 
     int cached() { return cached; }
 
+    /** How many of the tokens have been through the draft model, if there is one. */
+    int drafted() { return drafted; }
+
+    void drafted(int count) { drafted = count; }
+
     int pending() { return length - cached; }
 
     /** The tokens themselves, valid up to {@link #length}; not to be written. */
@@ -31,10 +37,13 @@ final class Sequence {
 
     int pages() { return pageCount; }
 
+    /** Tokens that may still be appended before another page is needed. */
+    int room() { return pageCount * cache.pageSize() - length; }
+
     /** Where a position's key and value are to be written: page · pageSize + offset. */
     int slot(int position) {
         int page = pages[position / cache.pageSize()];
-        assert position >= cached && !cache.shared(page) : "position %d of page %d is not this sequence's to write".formatted(position, page);
+        assert position < cached || !cache.shared(page) : "position %d of page %d is not this sequence's to write".formatted(position, page);
         return page * cache.pageSize() + position % cache.pageSize();
     }
 
@@ -52,8 +61,12 @@ final class Sequence {
     /** Takes back the last {@code count} tokens, guesses that have run; until {@link #settle} their keys and values lie beyond the end. */
     void retract(int count) { length -= count; }
 
-    /** After {@link #retract}: only the first {@code count} tokens came as guessed, so the cache holds no more. */
-    void settle(int count) { cached = count; }
+    /** After {@link #retract}: only the first {@code count} tokens came as guessed, so the cache holds no more; pages after those tokens that stand are given back. */
+    void settle(int count) {
+        cached = count;
+        drafted = Math.min(drafted, cached);
+        giveBack(length);
+    }
 
     /** Whether every cached token of {@code other} is cached here too. */
     boolean covers(Sequence other) { return other.cached <= cached && Arrays.mismatch(tokens, 0, other.cached, other.tokens, 0, other.cached) < 0; }
@@ -73,6 +86,8 @@ final class Sequence {
     /** Holds the pages of the first {@code count} tokens together with {@code donor}, whose {@link #sharable} tokens they are, instead of computing them again. */
     void share(Sequence donor, int count) {
         assert count % cache.pageSize() == 0 && count > cached && count <= donor.cached : "%d tokens of %d for %d".formatted(count, donor.cached, cached);
+        int own = cached - cached % cache.pageSize();                                  // tokens of pages that stay
+        drafted = Math.min(drafted, own) < own ? drafted : Math.max(own, Math.min(donor.drafted, count));
         for (int page = cached / cache.pageSize(); page < count / cache.pageSize(); page++) {
             if (page < pageCount) cache.give(pages[page]);
             else add();
@@ -120,7 +135,13 @@ final class Sequence {
         int kept = count >= cached ? cached : cache.recurrent() ? 0 : count, rest = kept % cache.pageSize();
         if (rest > 0 && cache.shared(pages[kept / cache.pageSize()])) kept -= rest;
         length = cached = kept;
-        int needed = Math.ceilDiv(cached, cache.pageSize());
+        drafted = Math.min(drafted, kept);
+        giveBack(kept);
+    }
+
+    /** Pages that the first {@code count} tokens do not need. */
+    private void giveBack(int count) {
+        int needed = Math.ceilDiv(count, cache.pageSize());
         while (pageCount > needed) cache.give(pages[--pageCount]);
     }
 }

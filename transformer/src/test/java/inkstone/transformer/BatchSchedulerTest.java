@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Semaphore;
@@ -154,6 +155,67 @@ class BatchSchedulerTest {
             for (var ticket : tickets) await(ticket);
             assertEquals(List.of(0, 0, 1, 1, 2, 2), order);
             await(scheduler.submit(greedy(2), NOBODY));
+        }
+    }
+
+    @Test void clientsTakeTurnsAndAFloodOfOneRefusesNobodyElse() throws Exception {
+        try (var fakes = Fakes.endless(4096); var scheduler = BatchScheduler.start(fakes.model, settings(64, 256, 1, 3))) {
+            var gate = gate(fakes);
+            var order = Collections.synchronizedList(new ArrayList<String>());
+            var tickets = new ArrayList<Ticket>();
+            for (var client : List.of("a", "a", "a", "a", "b", "b", "c")) {
+                tickets.add(scheduler.submit(greedy(1).withClient(client), piece -> order.add(client)));
+                while (fakes.steps.isEmpty()) Thread.sleep(1);                                    // the first of a runs, whatever comes
+            }
+            assertThrows(QueueFullException.class, () -> scheduler.submit(greedy(1).withClient("a"), NOBODY));
+            gate.release(100);
+            for (var ticket : tickets) await(ticket);
+            assertEquals(List.of("a", "a", "b", "c", "a", "b", "a"), order, "one round of each client after the other");
+        }
+    }
+
+    @Test void whoHasNothingRunningGoesBeforeWhoHas() {
+        record Job(String client, int number) {}
+        var queue = new FairQueue<Job>(Job::client);
+        for (int i = 0; i < 6; i++) queue.add(new Job(i < 4 ? "a" : "b", i));
+        queue.addFirst(new Job("a", -1));
+        assertEquals(List.of(4, 5, -1, 0, 1, 2, 3), queue.inTurn(Map.of("a", 2)).stream().map(Job::number).toList());
+        assertEquals(List.of(-1, 4, 0, 5, 1, 2, 3), queue.inTurn(Map.of()).stream().map(Job::number).toList());
+        assertEquals(5, queue.sizeOf("a"));
+    }
+
+    @Test void aShortPromptDoesNotWaitForALongOne() throws Exception {
+        try (var fakes = Fakes.endless(4096); var scheduler = BatchScheduler.start(fakes.model, settings(4096, 8192, 4, 4), () -> 0)) {
+            var gate = gate(fakes);
+            var ended = Collections.synchronizedList(new ArrayList<String>());
+            var long0 = scheduler.submit(greedy(prompt(3000, 1), 1), piece -> ended.add("long"));
+            while (fakes.steps.isEmpty()) Thread.sleep(1);
+            var short0 = scheduler.submit(greedy(prompt(100, 2), 1), piece -> ended.add("short in step " + fakes.steps.size()));
+            gate.release(100);
+            await(long0);
+            await(short0);
+            assertEquals(List.of("short in step 2", "long"), ended, "it is read in the next step, beside the long one");
+        }
+        assertEquals("[20, 90, 146]", Arrays.toString(PrefillPace.shares(256, new int[] {20, 90, 3000})));
+        assertEquals("[86, 85, 85]", Arrays.toString(PrefillPace.shares(256, new int[] {600, 600, 600})));
+        assertEquals("[5, 0, 7]", Arrays.toString(PrefillPace.shares(256, new int[] {5, 0, 7})));
+    }
+
+    @Test void whatDoesNotFitYetLetsAFewOthersPassAndThenNobody() throws Exception {
+        try (var fakes = Fakes.endless(4096); var scheduler = BatchScheduler.start(fakes.model, settings(640, 20 * 32, 2, 30))) {
+            var gate = gate(fakes);
+            var order = Collections.synchronizedList(new ArrayList<Integer>());
+            var tickets = new ArrayList<Ticket>();
+            tickets.add(scheduler.submit(greedy(prompt(20, 1), 40), NOBODY));
+            while (fakes.steps.isEmpty()) Thread.sleep(1);
+            tickets.add(scheduler.submit(greedy(prompt(19 * 32, 2), 1), piece -> order.add(-1)));       // its 20 pages are free when nothing else runs
+            for (int i = 0; i < 20; i++) {
+                int number = i;
+                tickets.add(scheduler.submit(greedy(prompt(20, 3), 1), piece -> order.add(number)));
+            }
+            gate.release(1000);
+            for (var ticket : tickets) await(ticket);
+            assertEquals(List.of(0, 1, 2, 3, 4, 5, 6, 7, -1, 8), order.subList(0, 10));
         }
     }
 

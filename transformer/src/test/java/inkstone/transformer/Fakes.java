@@ -53,11 +53,16 @@ final class Fakes implements AutoCloseable {
     }
 
     /** Writes a to z; every token depends on all before it, through the cache alone: see {@link Rememberer}. */
-    static Fakes remembering(int contextLength) {
+    static Fakes remembering(int contextLength) { return remembering(contextLength, Integer.MAX_VALUE); }
+
+    /** Writes another letter than {@link #remembering} once in so many. */
+    static Fakes misremembering(int contextLength, int errsEvery) { return remembering(contextLength, errsEvery); }
+
+    private static Fakes remembering(int contextLength, int errsEvery) {
         var letters = "abcdefghijklmnopqrstuvwxyz".split("");
         var pieces = new byte[letters.length][];
         for (int i = 0; i < letters.length; i++) pieces[i] = letters[i].getBytes(StandardCharsets.UTF_8);
-        return new Fakes(pieces, fakes -> fakes.new Rememberer(contextLength));
+        return new Fakes(pieces, fakes -> fakes.new Rememberer(contextLength, errsEvery));
     }
 
     /** What {@link #remembering} writes after a prompt. */
@@ -130,9 +135,12 @@ final class Fakes implements AutoCloseable {
     final class Rememberer implements CausalModel {
         static final int NOTHING = 1, VOCABULARY = 28;
 
-        private final int contextLength;
+        private final int contextLength, errsEvery;
 
-        Rememberer(int contextLength) { this.contextLength = contextLength; }
+        Rememberer(int contextLength, int errsEvery) {
+            this.contextLength = contextLength;
+            this.errsEvery = errsEvery;
+        }
 
         /** 24 bits, which a float keeps. */
         static int digest(int before, int token) { return (before * 31 + token + 7) * 0x9E3779B1 >>> 8; }
@@ -159,7 +167,7 @@ final class Fakes implements AutoCloseable {
                 if (slot(cached, line, position) != at(cached.slots(), row)) throw new AssertionError("written elsewhere than read");
                 keys.setAtIndex(ValueLayout.JAVA_FLOAT, at(cached.slots(), row), digest);
                 values.setAtIndex(ValueLayout.JAVA_FLOAT, at(cached.slots(), row), position);
-                logits[row * VOCABULARY + next(digest)] = 10;
+                logits[row * VOCABULARY + next(digest + (digest % errsEvery == errsEvery - 1 ? 1 : 0))] = 10;
             }
             return tokens.scope().floats(logits, n, VOCABULARY);
         }
@@ -214,7 +222,7 @@ final class Fakes implements AutoCloseable {
         @Override public int[] encode(MarkedText text) { throw new UnsupportedOperationException("a fake tokenizer only decodes"); }
         @Override public int[] encodePrompt(MarkedText text) { throw new UnsupportedOperationException("a fake tokenizer only decodes"); }
         @Override public String decode(int... tokens) { throw new UnsupportedOperationException("a fake tokenizer decodes streams"); }
-        @Override public String piece(int token) { throw new UnsupportedOperationException("a fake tokenizer only decodes"); }
+        @Override public String piece(int token) { return new String(bytes(token), StandardCharsets.UTF_8); }
         @Override public int id(String piece) { throw new UnsupportedOperationException("a fake tokenizer only decodes"); }
     }
 }

@@ -115,6 +115,8 @@ class LogprobsTest {
         }
 
         @Override public void accept(int token) { accepted.add(token); }
+
+        @Override public Constraint fork() { throw new AssertionError("nobody guesses"); }
     }
 
     @Test void aConstraintRulesWhatComes() {
@@ -139,6 +141,7 @@ class LogprobsTest {
             var nothing = greedy(5).withConstraint(() -> new Constraint() {
                 @Override public void mask(float[] logits, int offset, int vocabulary) { for (int i = 0; i < vocabulary; i++) logits[offset + i] = Float.NEGATIVE_INFINITY; }
                 @Override public void accept(int token) { throw new AssertionError("nothing may come"); }
+                @Override public Constraint fork() { throw new AssertionError("nobody guesses"); }
             });
             assertTrue(assertThrows(ConstraintException.class, () -> session.generate(nothing, piece -> { })).getMessage().contains("constraint"));
         }

@@ -29,28 +29,29 @@ class NgramLookupTest {
     }
 
     @Test void whatRepeatsItselfComesManyTokensAStep() {
-        try (var fakes = Fakes.endless(512); var session = Session.open(fakes.model, 512, DType.F32, 8)) {
+        try (var fakes = Fakes.endless(512); var session = Session.open(fakes.model, 512, DType.F32, Speculation.lookup(8))) {
             var result = session.generate(greedy(26 + 2 + 90), piece -> { });
             assertEquals("abcdefghijklmnopqrstuvwxyz".repeat(5).substring(0, 118), result.text());
-            assertEquals(new Session.Guesses(80, 80), session.guesses());
-            assertEquals(28 + 10, fakes.steps.size(), "after 28 tokens two have come again: nine a step from there");
+            assertEquals(new Guesses(79, 79), result.guesses());
+            assertEquals(List.of(1, 5, 9, 9), fakes.steps.subList(27, 31), "after 28 tokens two have come again: five in the next step, then nine");
+            assertEquals(28 + 11, fakes.steps.size());
         }
     }
 
     @Test void guessesThatAreWrongLeaveNoTrace() {
         var random = new Random(SEED);
         int made = 0;
-        try (var fakes = Fakes.remembering(512); var session = Session.open(fakes.model, 512, DType.F32, 5)) {
+        try (var fakes = Fakes.remembering(512); var session = Session.open(fakes.model, 512, DType.F32, Speculation.lookup(5))) {
             for (int n = 0; n < 100; n++) {
                 var prompt = random.ints(1 + random.nextInt(200), 1, 3).toArray();                    // two letters: every n-gram has stood there before
-                int failing = random.nextInt(20);
+                int failing = random.nextInt(100);
                 try {
                     var result = session.generate(greedy(prompt, 60), piece -> { if (piece.tokens() == failing) throw new IllegalStateException("reader gone"); });
                     assertArrayEquals(Fakes.remembered(prompt, 60), result.tokens(), "seed " + SEED + ", case " + n);
+                    made += result.guesses().made();
                 } catch (IllegalStateException gone) {
                     assertEquals("reader gone", gone.getMessage());
                 }
-                made += session.guesses().made();
                 int half = prompt.length / 2;                                                          // what stayed in the cache is right
                 var again = half == 0 ? prompt : Arrays.copyOf(prompt, half);
                 assertArrayEquals(Fakes.remembered(again, 10), session.generate(greedy(again, 10), piece -> { }).tokens(), "seed " + SEED + ", case " + n);
@@ -64,14 +65,15 @@ class NgramLookupTest {
         var sampling = new SamplerSettings(1, 0, 1, 0, 1, 0, 0, 64, 0);
         var counts = new int[4];
         int right = 0;
-        try (var fakes = Fakes.reciting(4096, "a", "b", "c"); var session = Session.open(fakes.model, 512, DType.F32); var guessing = Session.open(fakes.model, 512, DType.F32, 4)) {
+        try (var fakes = Fakes.reciting(4096, "a", "b", "c"); var session = Session.open(fakes.model, 512, DType.F32);
+             var guessing = Session.open(fakes.model, 512, DType.F32, Speculation.lookup(4))) {
             for (int token = 0; token <= 3; token++) fakes.logitsAfter(token, -100, (float) Math.log(0.5), (float) Math.log(0.3), (float) Math.log(0.2), -100);
             for (int seed = 0; seed < 50; seed++) {
                 var request = new GenerationRequest(new int[] {0}, sampling.withSeed(seed), 200, List.of());
                 var result = guessing.generate(request, piece -> { });
                 assertEquals(session.generate(request, piece -> { }).text(), result.text(), "seed " + seed);
                 for (int token : result.tokens()) counts[token]++;
-                right += guessing.guesses().right();
+                right += result.guesses().right();
             }
         }
         assertTrue(right > 1_000, "guesses must come true for this to mean anything: " + right);
@@ -82,30 +84,29 @@ class NgramLookupTest {
     }
 
     @Test void anAnswerEndsWhereItWouldWithoutGuesses() {
-        try (var fakes = Fakes.endless(64); var session = Session.open(fakes.model, 64, DType.F32, 8)) {
+        try (var fakes = Fakes.endless(64); var session = Session.open(fakes.model, 64, DType.F32, Speculation.lookup(8))) {
             var prompt = new int[] {1, 2, 3, 4, 5, 1};
             assertEquals("bcdefg", session.generate(greedy(prompt, 6), piece -> { }).text());
             assertEquals("bc", session.generate(greedy(prompt, 40, "d"), piece -> { }).text());
             assertEquals(58, session.generate(greedy(prompt, 1000), piece -> { }).tokens().length, "6 + 58 = 64");
             assertEquals("bcd", session.generate(greedy(prompt, 1000), piece -> { if (piece.tokens() == 3) session.cancel(); }).text());
         }
-        try (var fakes = Fakes.reciting("a", "b", "c", "d"); var session = Session.open(fakes.model, 64, DType.F32, 8)) {
+        try (var fakes = Fakes.reciting("a", "b", "c", "d"); var session = Session.open(fakes.model, 64, DType.F32, Speculation.lookup(8))) {
             assertEquals("cd", session.generate(greedy(new int[] {2, 3, 4, 5, 1, 2}, 40), piece -> { }).text(), "the end token is guessed like any other");
         }
     }
 
     @Test void tooManyGuessesAreRefused() {
-        try (var fakes = Fakes.endless(64)) {
-            assertThrows(IllegalArgumentException.class, () -> Session.open(fakes.model, 64, DType.F32, 65));
-            assertThrows(IllegalArgumentException.class, () -> Session.open(fakes.model, 64, DType.F32, -1));
-        }
+        assertThrows(IllegalArgumentException.class, () -> Speculation.lookup(65));
+        assertThrows(IllegalArgumentException.class, () -> Speculation.lookup(-1));
     }
 
     @Test void theStoryIsTheSame() throws IOException {
-        try (var backend = TestData.backend("cpu"); var model = Models.open(TestData.stories(), backend); var session = Session.open(model, 256, DType.F32, 6)) {
+        try (var backend = TestData.backend("cpu"); var model = Models.open(TestData.stories(), backend); var session = Session.open(model, 256, DType.F32, Speculation.lookup(6))) {
             var request = new GenerationRequest(model.tokenizer().encodePrompt(MarkedText.trusted("")), SamplerSettings.GREEDY, 200, List.of());
-            assertEquals(TestData.storiesText(), session.generate(request, piece -> { }).text().strip());
-            assertTrue(session.guesses().right() > 0, session.guesses().toString());
+            var result = session.generate(request, piece -> { });
+            assertEquals(TestData.storiesText(), result.text().strip());
+            assertTrue(result.guesses().right() > 0, result.guesses().toString());
         }
     }
 }

@@ -3,13 +3,17 @@ package inkstone.transformer;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import inkstone.tensor.Backend;
 import inkstone.tensor.DType;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -56,11 +60,22 @@ class RecurrentSessionTest {
     @ParameterizedTest
     @ValueSource(strings = {"mamba", "rwkv7"})
     void noGuessGetsIntoTheStates(String name) throws IOException {
-        int[] repeating = IntStream.range(0, 24).map(i -> 3 + i % 4 * 37).toArray();
-        try (var backend = TestData.backend("cpu"); var model = open(name, backend); var guessing = Session.open(model, CONTEXT, DType.F32, 4);
-             var plain = Session.open(model, CONTEXT, DType.F32)) {
-            assertArrayEquals(plain.generate(Fakes.greedy(repeating, 20), piece -> { }).tokens(), guessing.generate(Fakes.greedy(repeating, 20), piece -> { }).tokens());
-            assertEquals(0, guessing.guesses().made());
+        try (var backend = TestData.backend("cpu"); var model = open(name, backend)) {
+            for (var guesses : new Speculation[] {Speculation.lookup(4), new Speculation(4, model)}) {
+                var refused = assertThrows(IllegalArgumentException.class, () -> Session.open(model, CONTEXT, DType.F32, guesses));
+                assertEquals(model.name() + " keeps states, which cannot be taken back to the last right guess; use it without guesses", refused.getMessage());
+            }
+        }
+    }
+
+    /** Layers with states among others that attend: nobody guesses for such a model, and it guesses for none. */
+    @Test void layersWithStatesAmongOthersTakeNoGuessesEither(@TempDir Path folder) throws IOException {
+        var vocabulary = TestData.folder("golden-logits").resolve("qwen2").resolve("model.gguf");
+        RandomFamilies.of("lfm2").write(vocabulary, folder.resolve("lfm2.gguf"));
+        try (var backend = TestData.backend("cpu"); var hybrid = Models.open(folder.resolve("lfm2.gguf"), backend); var model = Models.open(vocabulary, backend)) {
+            assertTrue(assertThrows(IllegalArgumentException.class, () -> Session.open(hybrid, CONTEXT, DType.F32, Speculation.lookup(4))).getMessage().contains("keeps states"));
+            assertEquals("the draft model lfm2 keeps states, which cannot be taken back to the last right guess; draft with a model that has attention",
+                assertThrows(IllegalArgumentException.class, () -> Session.open(model, CONTEXT, DType.F32, new Speculation(4, hybrid))).getMessage());
         }
     }
 

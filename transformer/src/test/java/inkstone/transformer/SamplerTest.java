@@ -15,7 +15,7 @@ class SamplerTest {
     private static final long SEED = 20261123;
 
     private static int sample(SamplerSettings settings, int[] history, int generatedFrom, float... logits) {
-        return new Sampler(settings).sample(logits.clone(), 0, logits.length, history, history.length, generatedFrom);
+        return new Sampler(settings).sample(logits.clone(), 0, logits.length, null, history, history.length, generatedFrom);
     }
 
     private static SamplerSettings with(float temperature, int topK, float topP, float minP, long seed) {
@@ -89,7 +89,7 @@ class SamplerTest {
         var sampler = new Sampler(with(1, 0, 1, 0, SEED));
         float[] logits = {(float) Math.log(0.5), (float) Math.log(0.3), (float) Math.log(0.2)};
         var counts = new int[3];
-        for (int i = 0; i < 20_000; i++) counts[sampler.sample(logits.clone(), 0, 3, new int[0], 0, 0)]++;
+        for (int i = 0; i < 20_000; i++) counts[sampler.sample(logits.clone(), 0, 3, null, new int[i], i, 0)]++;
         double[] expected = {0.5, 0.3, 0.2};
         for (int i = 0; i < 3; i++) assertEquals(expected[i], counts[i] / 20_000.0, 0.015, "4 standard deviations of 20,000 draws are 0.014");
     }
@@ -104,6 +104,6 @@ class SamplerTest {
 
     @Test void readsItsOwnPartOfALargerArrayOnly() {
         var logits = new float[] {99, 1, 5, 2, 99};
-        assertEquals(1, new Sampler(with(0.01f, 2, 0.9f, 0.1f, 1)).sample(logits, 1, 3, new int[0], 0, 0));
+        assertEquals(1, new Sampler(with(0.01f, 2, 0.9f, 0.1f, 1)).sample(logits, 1, 3, null, new int[0], 0, 0));
     }
 }

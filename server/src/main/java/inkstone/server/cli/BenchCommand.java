@@ -5,10 +5,12 @@ import inkstone.tensor.cpu.CpuBackend;
 import inkstone.transformer.BatchScheduler;
 import inkstone.transformer.GenerationRequest;
 import inkstone.transformer.GenerationResult;
+import inkstone.transformer.Guesses;
 import inkstone.transformer.KvCache;
 import inkstone.transformer.LanguageModel;
 import inkstone.transformer.SamplerSettings;
 import inkstone.transformer.Session;
+import inkstone.transformer.Speculation;
 import inkstone.transformer.Ticket;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -38,6 +40,7 @@ final class BenchCommand implements Callable<Integer> {
 
     @Spec private CommandSpec command;
     @Mixin private ModelOptions modelOptions;
+    @Mixin private SpeculationOptions speculation;
 
     @Option(names = {"-p", "--prompt-tokens"}, paramLabel = "N", defaultValue = "512",
         description = "Tokens of the prompt. Default: ${DEFAULT-VALUE}.")
@@ -73,7 +76,7 @@ final class BenchCommand implements Callable<Integer> {
         @Override public String toString() { return "%.1f (%.1f .. %.1f)".formatted(median, min, max); }
     }
 
-    private record Measured(Spread promptPerSecond, Spread tokensPerSecond, Spread firstTokenMillis) {}
+    private record Measured(Spread promptPerSecond, Spread tokensPerSecond, Spread firstTokenMillis, Guesses guesses) {}
 
     /** Tokens per second at some number of answers together, or tokens of context. */
     private record At(int number, Spread tokensPerSecond) {}
@@ -82,7 +85,9 @@ final class BenchCommand implements Callable<Integer> {
         if (promptTokens < 1 || tokens < 2 || rounds < 1) throw modelOptions.wrong("-p and -r must be 1 or more, -n 2 or more");
         if (batches.stream().anyMatch(batch -> batch < 1 || batch > MOST_TOGETHER)) throw modelOptions.wrong("--batch must be 1 to " + MOST_TOGETHER);
         if (depths.stream().anyMatch(depth -> depth < 0)) throw modelOptions.wrong("--depth must be 0 or more");
-        try (var opened = modelOptions.open()) {
+        speculation.check();
+        try (var opened = modelOptions.open(); var guessing = speculation.open(opened.backend())) {
+            var guesses = guessing.endless();
             int deepest = depths.stream().mapToInt(depth -> Math.max(1, depth)).max().orElse(1);
             if ((long) deepest + tokens > opened.contextLength()) {
                 throw modelOptions.wrong("--depth %d and -n %d do not fit in the context of %d; raise it with --context, at most to what the model was made for"
@@ -95,15 +100,15 @@ final class BenchCommand implements Callable<Integer> {
             var endless = EndlessTokenizer.in(opened.model());
             Measured measured;
             var atDepth = new ArrayList<At>();
-            try (var session = Session.open(endless, opened.contextLength(), opened.cacheType())) {
+            try (var session = Session.open(endless, opened.contextLength(), opened.cacheType(), guesses)) {
                 int vocabulary = opened.model().model().config().vocabularySize();
                 measured = measure(session, vocabulary);
                 for (int depth : depths) atDepth.add(new At(depth, measureAtDepth(session, depth, vocabulary)));
             }
             var together = new ArrayList<At>();
-            for (int batch : batches) together.add(new At(batch, measureTogether(endless, batch, opened)));
-            if (json) printJson(opened, measured, atDepth, together);
-            else printTable(opened, measured, atDepth, together);
+            for (int batch : batches) together.add(new At(batch, measureTogether(endless, batch, opened, guesses)));
+            if (json) printJson(opened, guesses, measured, atDepth, together);
+            else printTable(opened, guesses, measured, atDepth, together);
         }
         return 0;
     }
@@ -114,6 +119,7 @@ final class BenchCommand implements Callable<Integer> {
         var prompt = new ArrayList<Double>();
         var writing = new ArrayList<Double>();
         var first = new ArrayList<Double>();
+        var guesses = Guesses.NONE;
         long start = System.nanoTime();
         for (int round = 0, warmedUp = -1; warmedUp < 0 || round < warmedUp + rounds; round++) {
             if (warmedUp < 0 && round >= WARM_UP_ROUNDS && System.nanoTime() - start >= WARM_UP_NANOS) warmedUp = round;
@@ -125,8 +131,9 @@ final class BenchCommand implements Callable<Integer> {
             prompt.add(promptTokens * 1e9 / result.promptNanos());
             writing.add((tokens - 1) * 1e9 / result.generationNanos());
             first.add(result.promptNanos() / 1e6);
+            guesses = guesses.plus(result.guesses());
         }
-        return new Measured(Spread.of(prompt), Spread.of(writing), Spread.of(first));
+        return new Measured(Spread.of(prompt), Spread.of(writing), Spread.of(first), guesses);
     }
 
     /** The prompt of {@code depth} tokens is read once and stays in the cache; the first round warms up. */
@@ -142,9 +149,9 @@ final class BenchCommand implements Callable<Integer> {
     }
 
     /** Tokens of all answers per second, counted while every one of them is being written: from the last one's first token to the first one's last. */
-    private Spread measureTogether(LanguageModel model, int batch, ModelOptions.Opened opened) {
+    private Spread measureTogether(LanguageModel model, int batch, ModelOptions.Opened opened, Speculation guesses) {
         var speeds = new ArrayList<Double>();
-        var settings = new BatchScheduler.Settings(1 + tokens, batch * (KvCache.PAGE_SIZE + 1 + tokens), opened.cacheType(), batch, batch);
+        var settings = new BatchScheduler.Settings(1 + tokens, batch * (KvCache.PAGE_SIZE + 1 + tokens), opened.cacheType(), batch, batch, guesses);
         try (var scheduler = BatchScheduler.start(model, settings)) {
             for (int round = -1; round < rounds; round++) {
                 var times = new long[batch][tokens];
@@ -182,7 +189,7 @@ final class BenchCommand implements Callable<Integer> {
         }
     }
 
-    private void printTable(ModelOptions.Opened opened, Measured measured, List<At> atDepth, List<At> together) throws IOException {
+    private void printTable(ModelOptions.Opened opened, Speculation guesses, Measured measured, List<At> atDepth, List<At> together) throws IOException {
         PrintWriter out = command.commandLine().getOut();
         var model = opened.model();
         row(out, "model", "%s, %s %s, %,.1f million weights, %,.1f MiB".formatted(modelOptions.path().getFileName(),
@@ -195,6 +202,10 @@ final class BenchCommand implements Callable<Integer> {
         row(out, "prompt", "%s tokens/s, %d tokens, median (range) of %d".formatted(measured.promptPerSecond, promptTokens, rounds));
         row(out, "first token", measured.firstTokenMillis + " ms");
         row(out, "generation", "%s tokens/s, %d tokens".formatted(measured.tokensPerSecond, tokens));
+        if (guesses.most() > 0) {
+            row(out, "guesses", "%d of %d right (%.0f%%), at most %d a step by %s".formatted(measured.guesses.right(), measured.guesses.made(),
+                100 * measured.guesses.acceptance(), guesses.most(), guesses.draft() == null ? "look-up" : guesses.draft().name()));
+        }
         for (var at : atDepth) row(out, "depth " + at.number, "%s tokens/s, %d tokens after %d".formatted(at.tokensPerSecond, tokens, at.number));
         for (var at : together) row(out, "batch " + at.number, "%s tokens/s, answers together: %d".formatted(at.tokensPerSecond, at.number));
         var peak = Memory.peakResident();
@@ -205,7 +216,7 @@ final class BenchCommand implements Callable<Integer> {
 
     private static void row(PrintWriter out, String name, String value) { out.printf("%-12s %s%n", name, value); }
 
-    private void printJson(ModelOptions.Opened opened, Measured measured, List<At> atDepth, List<At> together) throws IOException {
+    private void printJson(ModelOptions.Opened opened, Speculation guesses, Measured measured, List<At> atDepth, List<At> together) throws IOException {
         var mapper = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
         var object = mapper.createObjectNode();
         var model = opened.model();
@@ -222,6 +233,10 @@ final class BenchCommand implements Callable<Integer> {
         measured.promptPerSecond.addTo(object, "promptTokensPerSecond");
         object.put("generatedTokens", tokens);
         measured.tokensPerSecond.addTo(object, "generatedTokensPerSecond");
+        if (guesses.most() > 0) {
+            object.putObject("guesses").put("by", guesses.draft() == null ? "lookup" : guesses.draft().name()).put("most", guesses.most())
+                .put("made", measured.guesses.made()).put("right", measured.guesses.right());
+        }
         for (var at : atDepth) at.tokensPerSecond.addTo(object.withArray("depths").addObject().put("depth", at.number), "tokensPerSecond");
         for (var at : together) at.tokensPerSecond.addTo(object.withArray("batches").addObject().put("batch", at.number), "tokensPerSecond");
         var peak = Memory.peakResident();

@@ -27,6 +27,7 @@ final class ChatCommand implements Callable<Integer> {
     @Spec private CommandSpec command;
     @Mixin private ModelOptions modelOptions;
     @Mixin private SamplingOptions sampling;
+    @Mixin private SpeculationOptions speculation;
 
     @Option(names = {"-p", "--prompt"}, paramLabel = "PROMPT", description = "Answer this and end.")
     private String prompt;
@@ -37,19 +38,16 @@ final class ChatCommand implements Callable<Integer> {
     @Option(names = "--system", paramLabel = "TEXT", description = "What the model is told before the conversation.")
     private String system;
 
-    @Option(names = "--lookup", paramLabel = "K", defaultValue = "0",
-        description = "Guess up to K tokens a step from what followed the last ones earlier in the text; same text, faster where it repeats. Default: ${DEFAULT-VALUE}, off.")
-    private int lookup;
-
     @Option(names = "--raw", description = "Continue the text as it is: no chat template, special tokens are read.")
     private boolean raw;
 
     @Override public Integer call() throws IOException {
         var settings = sampling.settings();
         if (tokens < 1) throw modelOptions.wrong("-n must be 1 or more, got " + tokens);
-        if (lookup < 0 || lookup > Session.MOST_GUESSES) throw modelOptions.wrong("--lookup must be 0 to %d, got %d".formatted(Session.MOST_GUESSES, lookup));
+        speculation.check();
         if (raw && system != null) throw modelOptions.wrong("--system has no place in a --raw text");
-        try (var opened = modelOptions.open(); var session = Session.open(opened.model(), opened.contextLength(), opened.cacheType(), lookup)) {
+        try (var opened = modelOptions.open(); var guessing = speculation.open(opened.backend());
+             var session = Session.open(opened.model(), opened.contextLength(), opened.cacheType(), guessing.speculation())) {
             var talk = new Talk(opened.model(), session, settings, new Interrupts());
             if (prompt != null) talk.answer(prompt);
             else talk.converse();
@@ -131,16 +129,17 @@ final class ChatCommand implements Callable<Integer> {
             out.flush();
             text.append(result.text());
             messages.add(Map.of("role", "assistant", "content", result.text()));
-            err.println(statistics(result, session.guesses()));
+            err.println(statistics(result));
             err.flush();
         }
     }
 
-    private static String statistics(GenerationResult result, Session.Guesses guesses) {
+    private static String statistics(GenerationResult result) {
+        var guesses = result.guesses();
         int read = result.promptTokens() - result.cachedTokens(), written = result.tokens().length;
         return "[prompt: %d tokens, %d of them kept, %.1f tokens/s; answer: %d tokens, %.1f tokens/s%s; %s]".formatted(
             result.promptTokens(), result.cachedTokens(), perSecond(read, result.promptNanos()), written, perSecond(written, result.generationNanos()),
-            guesses.made() == 0 ? "" : ", %d of %d guesses right".formatted(guesses.right(), guesses.made()), switch (result.finish()) {
+            guesses.made() == 0 ? "" : ", %d of %d guesses right (%.0f%%)".formatted(guesses.right(), guesses.made(), 100 * guesses.acceptance()), switch (result.finish()) {
                 case STOP -> "complete";
                 case LENGTH -> "cut at its longest";
                 case CANCELLED -> "stopped";

@@ -27,12 +27,13 @@ import picocli.CommandLine.Spec;
 @Command(name = "serve", description = "Serves the web app and the OpenAI-style API until it is stopped.",
     mixinStandardHelpOptions = true, usageHelpAutoWidth = true)
 final class ServeCommand implements Callable<Integer> {
-    /** Conversations of full length that fit in the cache together; more of shorter ones. */
+    /** Conversations of full length that fit in the cache together where nobody says; more of shorter ones. */
     private static final int FULL_CONVERSATIONS = 2;
-    private static final int MAX_ACTIVE = 8;
+    private static final int MOST_PARALLEL = 256;
 
     @Spec private CommandSpec command;
     @Mixin private ModelOptions modelOptions;
+    @Mixin private SpeculationOptions speculation;
 
     @Option(names = "--host", paramLabel = "HOST", defaultValue = "127.0.0.1",
         description = "Address to listen on; other than this machine only with a key. Default: ${DEFAULT-VALUE}.")
@@ -41,6 +42,14 @@ final class ServeCommand implements Callable<Integer> {
     @Option(names = "--port", paramLabel = "N", defaultValue = "" + ServerSettings.DEFAULT_PORT,
         description = "Port to listen on; 0 takes a free one. Default: ${DEFAULT-VALUE}.")
     private int port;
+
+    @Option(names = "--cache-tokens", paramLabel = "N",
+        description = "Tokens that the cache holds, of all conversations together, running and remembered; its memory is taken at the start and never grows. Default: "
+            + FULL_CONVERSATIONS + " times --context.")
+    private Integer cacheTokens;
+
+    @Option(names = "--parallel", paramLabel = "N", defaultValue = "8", description = "Answers that are written at the same time; others wait. Default: ${DEFAULT-VALUE}.")
+    private int parallel;
 
     @ArgGroup private Key key = new Key();
 
@@ -55,6 +64,8 @@ final class ServeCommand implements Callable<Integer> {
 
     @Override public Integer call() throws IOException, InterruptedException {
         var settings = settings();
+        speculation.check();
+        if (parallel < 1 || parallel > MOST_PARALLEL) throw modelOptions.wrong("--parallel must be 1 to %d, got %d".formatted(MOST_PARALLEL, parallel));
         try (var opened = modelOptions.openAny()) {
             switch (opened.model()) {
                 case LanguageModel language -> serve(language, opened, settings);
@@ -65,16 +76,28 @@ final class ServeCommand implements Callable<Integer> {
     }
 
     private void serve(LanguageModel model, ModelOptions.OpenedText opened, ServerSettings settings) throws IOException, InterruptedException {
-        int context = opened.contextLength(), cacheTokens = Math.multiplyExact(FULL_CONVERSATIONS, context);
+        int context = opened.contextLength(), tokens = cacheTokens(context);
         var dtype = modelOptions.cacheType();
-        try (var scheduler = BatchScheduler.start(model, new BatchScheduler.Settings(context, cacheTokens, dtype, MAX_ACTIVE, settings.limits().queue()))) {
-            var kvMemory = new Served.KvMemory(dtype.name().toLowerCase(Locale.ROOT), cacheTokens, scheduler.cacheBytes());
+        try (var guessing = speculation.open(opened.backend());
+             var scheduler = BatchScheduler.start(model, new BatchScheduler.Settings(context, tokens, dtype, parallel, settings.limits().queue(), guessing.speculation()))) {
+            var kvMemory = new Served.KvMemory(dtype.name().toLowerCase(Locale.ROOT), tokens, scheduler.cacheBytes());
             var warmUp = new GenerationRequest(new int[Math.min(64, context / 2)], SamplerSettings.GREEDY, 32, List.of());
             listen(settings, new Served(model, scheduler, context, kvMemory, opened.threads()), () -> scheduler.submit(warmUp, piece -> {}));
         }
     }
 
+    private int cacheTokens(int context) {
+        if (cacheTokens == null) return Math.multiplyExact(FULL_CONVERSATIONS, context);
+        if (cacheTokens < context) {
+            throw modelOptions.wrong("--cache-tokens must hold one conversation of %d tokens at least, got %d; raise it or lower --context".formatted(context, cacheTokens));
+        }
+        return cacheTokens;
+    }
+
     private void serve(Embedder model, ModelOptions.OpenedText opened, ServerSettings settings) throws IOException, InterruptedException {
+        if (speculation.guesses() || cacheTokens != null) {
+            throw modelOptions.wrong("%s makes vectors only: it writes nothing to be guessed and keeps no cache; leave --lookup, --draft-model and --cache-tokens away".formatted(model.name()));
+        }
         int context = opened.contextLength();
         try (var scheduler = EmbeddingScheduler.start(model, context, settings.limits().queue())) {
             var warmUp = List.of(new int[Math.min(64, context)]);
@@ -93,7 +116,9 @@ final class ServeCommand implements Callable<Integer> {
             awaitQuietly(stopped);
         }, "stop"));
         var out = command.commandLine().getOut();
-        out.printf("Inkstone listens on %s  (model %s, %d thread%s)%n", server.url(), served.model().name(), served.threads(), served.threads() == 1 ? "" : "s");
+        var cache = served.kvMemory();
+        out.printf("Inkstone listens on %s  (model %s, %d thread%s%s)%n", server.url(), served.model().name(), served.threads(), served.threads() == 1 ? "" : "s",
+            cache == null ? "" : ", cache for %,d tokens in %,d MiB".formatted(cache.tokens(), cache.bytes() >> 20));
         out.flush();
         warmUp.run();
         try (server) {

@@ -61,6 +61,10 @@ class InkstoneTest {
         assertOneLine(2, "port", run("serve", "-m", "x.gguf", "--port", "70000"));
         assertOneLine(2, "-n", run("bench", "-m", "x.gguf", "-n", "1"));
         assertOneLine(2, "--lookup", run("chat", "-m", "x.gguf", "--lookup", "65"));
+        assertOneLine(2, "--draft-model", run("chat", "-m", "x.gguf", "--draft", "4"));
+        assertOneLine(2, "--draft must", run("bench", "-m", "x.gguf", "--draft-model", "y.gguf", "--draft", "0"));
+        assertOneLine(2, "exclude", run("serve", "-m", "x.gguf", "--draft-model", "y.gguf", "--lookup", "4"));
+        assertOneLine(2, "--parallel", run("serve", "-m", "x.gguf", "--parallel", "0"));
         assertOneLine(2, "--batch", run("bench", "-m", "x.gguf", "--batch", "1,0"));
         assertOneLine(2, "--depth", run("bench", "-m", "x.gguf", "--depth", "-1"));
         assertOneLine(2, "--file", run("perplexity", "-m", "x.gguf"));

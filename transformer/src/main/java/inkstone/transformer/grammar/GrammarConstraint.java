@@ -11,10 +11,14 @@ final class GrammarConstraint implements Constraint {
     private final TokenMasks masks;
     private State state;
 
-    GrammarConstraint(TokenMasks masks) {
+    GrammarConstraint(TokenMasks masks) { this(masks, masks.pushdown().start()); }
+
+    private GrammarConstraint(TokenMasks masks, State state) {
         this.masks = masks;
-        state = masks.pushdown().start();
+        this.state = state;
     }
+
+    @Override public Constraint fork() { return new GrammarConstraint(masks, state); }
 
     @Override public void mask(float[] logits, int offset, int vocabulary) {
         var allowed = masks.after(state);
