@@ -54,6 +54,17 @@ class RequestTest {
         assertEquals(3, answer.path("timings").path("draft_n_accepted").intValue());
     }
 
+    @Test void usersAreToldApart() throws Exception {
+        chat("\"user\":\"ann\"");
+        chat("\"user\":\"ann\"");
+        chat("\"safety_identifier\":\"ben\"");
+        chat("\"max_tokens\":1");
+        var all = server.scheduler().requests;
+        var clients = all.subList(all.size() - 4, all.size()).stream().map(request -> request.client()).toList();
+        assertEquals(clients.get(0), clients.get(1));
+        assertEquals(3, clients.stream().distinct().count(), clients.toString());
+    }
+
     @Test void severalAnswersCountTheirPromptOnce() throws Exception {
         var answer = chat("\"n\":3").json();
         assertEquals(3, answer.path("choices").size());

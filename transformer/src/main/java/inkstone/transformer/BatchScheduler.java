@@ -90,14 +90,14 @@ public final class BatchScheduler implements Scheduler {
         this.settings = settings;
         this.clock = clock;
         this.engine = new Engine(model, settings.contextLength(), settings.cacheTokens(), settings.cacheType());
-        this.speculator = speculator(model, settings, engine);
+        this.speculator = speculator(model, settings, engine, clock);
         this.embeddings = new EmbeddingQueue(model, settings.contextLength(), settings.maxWaiting());
         this.thread = Thread.ofPlatform().name("scheduler").daemon().unstarted(this::run);
     }
 
-    private static Speculator speculator(LanguageModel model, Settings settings, Engine engine) {
+    private static Speculator speculator(LanguageModel model, Settings settings, Engine engine, LongSupplier clock) {
         try {
-            return new Speculator(settings.speculation(), model, engine, settings.cacheTokens(), settings.cacheType());
+            return new Speculator(settings.speculation(), model, engine, settings.cacheTokens(), settings.cacheType(), clock);
         } catch (RuntimeException unfit) {
             engine.close();
             throw unfit;
@@ -337,7 +337,7 @@ public final class BatchScheduler implements Scheduler {
         float[] logits;
         long start = clock.getAsLong();
         try {
-            speculator.guess(writing.stream().map(job -> job.generation).toList());
+            speculator.guess(writing.stream().map(job -> job.generation).toList(), reading.isEmpty() ? 0 : PrefillPace.WHILE_WRITING);
             for (var job : writing) runs.add(new Engine.Run(job.sequence(), job.sequence().pending(), job.generation.rowsToAccept()));
             int[] rows = PrefillPace.shares(pace.rows(!writing.isEmpty()), reading.stream().mapToInt(job -> job.sequence().pending()).toArray());
             for (int i = 0; i < rows.length; i++) {
@@ -348,7 +348,9 @@ public final class BatchScheduler implements Scheduler {
                 prefill += rows[i];
             }
             if (runs.isEmpty()) return;
+            long guessed = clock.getAsLong();
             logits = engine.step(runs);
+            if (prefill == 0) speculator.measured(runs.stream().mapToInt(Engine.Run::rows).sum(), clock.getAsLong() - guessed);
             speculator.follow(runs.subList(writing.size(), runs.size()));
         } catch (RuntimeException | VirtualMachineError e) {
             jobs.forEach(job -> fail(job, e));

@@ -45,6 +45,9 @@ final class Draft implements AutoCloseable {
 
     long cacheBytes() { return engine.cache().bytes(); }
 
+    /** How many tokens it can write after these. */
+    int reach(Sequence sequence) { return Math.max(0, reach - sequence.length()); }
+
     /** Reads the rows of prompts that the model has read, and as many again of those it is behind. */
     void follow(List<Engine.Run> runs) {
         var own = new ArrayList<Engine.Run>();
@@ -65,13 +68,12 @@ final class Draft implements AutoCloseable {
 
     private record Guessing(Generation answer, Constraint constraint, int end) {}
 
-    /** Appends up to {@code most[i]} guesses to the sequence of answer i: one pass of the draft for each token, all answers together. */
+    /** Appends up to {@code most[i]} guesses, none beyond its {@link #reach}, to the sequence of answer i: one pass of the draft for each token, all answers together. */
     void guess(List<Generation> answers, int[] most) {
         var guessing = new ArrayList<Guessing>();
         for (int i = 0; i < most.length; i++) {
             var sequence = answers.get(i).sequence();
-            int end = Math.min(reach, sequence.length() + most[i]);
-            if (end > sequence.length()) guessing.add(new Guessing(answers.get(i), answers.get(i).forkedConstraint(), end));
+            if (most[i] > 0) guessing.add(new Guessing(answers.get(i), answers.get(i).forkedConstraint(), sequence.length() + most[i]));
         }
         var behind = guessing.stream().map(each -> each.answer.sequence()).filter(sequence -> sequence.length() - sequence.drafted() > CATCH_UP).toList();
         guessing.removeIf(each -> behind.contains(each.answer.sequence()));

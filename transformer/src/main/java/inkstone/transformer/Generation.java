@@ -36,7 +36,7 @@ final class Generation {
     private int cachedTokens, written;
     /** Of the tokens at the end of the sequence, those that are guesses. */
     private int guessed;
-    private final GuessLength guessLength = new GuessLength();
+    private final Acceptance acceptance = new Acceptance();
     private Guesses guesses = Guesses.NONE;
     private long started, firstToken;
 
@@ -89,7 +89,7 @@ final class Generation {
 
     // ---- guesses: what may come next is appended to the sequence, runs in the same step as its last token, and stands where the sampler chooses it -----------------
 
-    GuessLength guessLength() { return guessLength; }
+    Acceptance acceptance() { return acceptance; }
 
     /** How many tokens the answer may still get: what was asked for, as far as the context goes. */
     int tokensLeft() { return maxTokens - written; }
@@ -145,7 +145,7 @@ final class Generation {
             if (made > 0) {
                 var told = new Guesses(made, right);
                 guesses = guesses.plus(told);
-                guessLength.told(told);
+                acceptance.told(told);
             }
         }
     }

@@ -10,10 +10,12 @@ final class NgramLookup {
 
     private NgramLookup() {}
 
+    static int continuation(Sequence sequence) { return continuation(sequence.tokens(), sequence.length()); }
+
     /** Appends up to {@code most} guesses to the sequence of an answer. They may go on into themselves: a text that repeats itself. */
     static void guess(Generation answer, int most) {
         var sequence = answer.sequence();
-        int from = most == 0 ? -1 : continuation(sequence.tokens(), sequence.length());
+        int from = most == 0 ? -1 : continuation(sequence);
         for (int i = 0; from >= 0 && i < most; i++) if (!answer.guess(sequence.tokens()[from + i])) return;
     }
 

@@ -9,8 +9,11 @@ import java.util.stream.IntStream;
  * slow step costs a few small ones, one fast step cannot cause a long one. One thread.
  */
 final class PrefillPace {
-    /** Nanoseconds of a step while answers are being written. Not 200 ms, the longest pause that readers shall see: the step after a change is a guess. */
-    static final long WHILE_WRITING = 120_000_000;
+    /**
+     * Nanoseconds of a step while answers are being written. Half of 200 ms, the longest pause that readers shall see: the step after a change is a guess, and another
+     * program may take a core meanwhile.
+     */
+    static final long WHILE_WRITING = 100_000_000;
     /** Nanoseconds of a step where nobody waits but for a cancel, or to join. */
     static final long ALONE = 500_000_000;
     /** Fewer rows would cost the prompt more than they give the reader. */
@@ -18,7 +21,7 @@ final class PrefillPace {
     /** Rows while answers are being written and nothing is known. */
     static final int FIRST = 32;
 
-    private double nanosPerRow = -1, nanosOfAnswers;
+    private double nanosPerRow = -1, nanosOfAnswers = -1;
 
     int rows(boolean writing) {
         if (nanosPerRow < 0) return writing ? FIRST : Engine.PREFILL_ROWS;
@@ -38,10 +41,13 @@ final class PrefillPace {
         return shares;
     }
 
-    /** A step with so many rows of prompts took so long. Of fewer than {@link #FEWEST} the time was mostly that of the answers' rows. */
+    /**
+     * A step with so many rows of prompts took so long. Of fewer than {@link #FEWEST} the time was mostly that of the answers' rows, of which a faster one counts at once
+     * and a slower one by an eighth: one slow step must not make all that follow it long.
+     */
     void measured(int rows, long nanos) {
         if (rows < FEWEST) {
-            nanosOfAnswers = (nanosOfAnswers + nanos) / 2;
+            nanosOfAnswers = nanosOfAnswers < 0 || nanos < nanosOfAnswers ? nanos : nanosOfAnswers + (nanos - nanosOfAnswers) / 8;
             return;
         }
         double measured = (double) nanos / rows;

@@ -4,6 +4,7 @@ import inkstone.tensor.DType;
 import inkstone.transformer.GenerationResult.Finish;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 
 /**
  * One conversation with a model: keeps its cache between answers and reads only what of the next prompt is new to it. Owns the cache, not the model. One
@@ -17,9 +18,11 @@ public final class Session implements AutoCloseable {
     private final Engine engine;
     private final Speculator speculator;
     private final Sequence sequence;
+    private final LongSupplier clock;
     private volatile Generation running;
 
-    private Session(LanguageModel model, Engine engine, Speculator speculator) {
+    private Session(LanguageModel model, Engine engine, Speculator speculator, LongSupplier clock) {
+        this.clock = clock;
         this.model = model;
         this.engine = engine;
         this.speculator = speculator;
@@ -34,9 +37,14 @@ public final class Session implements AutoCloseable {
 
     /** A session that guesses; throws {@link IllegalArgumentException} where the model is recurrent, whose states know no way back from a wrong guess. */
     public static Session open(LanguageModel model, int contextLength, DType cacheType, Speculation speculation) {
+        return open(model, contextLength, cacheType, speculation, System::nanoTime);
+    }
+
+    /** @param clock nanoseconds, as {@link System#nanoTime} counts them */
+    static Session open(LanguageModel model, int contextLength, DType cacheType, Speculation speculation, LongSupplier clock) {
         var engine = new Engine(model, contextLength, contextLength, cacheType);
         try {
-            return new Session(model, engine, new Speculator(speculation, model, engine, contextLength, cacheType));
+            return new Session(model, engine, new Speculator(speculation, model, engine, contextLength, cacheType, clock), clock);
         } catch (RuntimeException unfit) {
             engine.close();
             throw unfit;
@@ -55,13 +63,15 @@ public final class Session implements AutoCloseable {
         try {
             generation.start(sequence);
             while (!generation.ended()) {
-                if (generation.writing()) speculator.guess(List.of(generation));
+                if (generation.writing()) speculator.guess(List.of(generation), 0);
                 int rows = generation.writing() ? sequence.pending() : Math.min(sequence.pending(), Engine.PREFILL_ROWS);
                 boolean fits = sequence.reserve(sequence.cached() + rows), last = rows == sequence.pending();
                 assert fits : "the cache is as large as the context";
                 var runs = List.of(new Engine.Run(sequence, rows, last ? generation.rowsToAccept() : 0));
+                long start = clock.getAsLong();
                 var logits = engine.step(runs);
-                if (!generation.writing()) speculator.follow(runs);
+                if (generation.writing()) speculator.measured(rows, clock.getAsLong() - start);
+                else speculator.follow(runs);
                 if (last) generation.accept(logits, 0);
             }
             return generation.result();

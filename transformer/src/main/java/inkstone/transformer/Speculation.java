@@ -11,7 +11,7 @@ package inkstone.transformer;
  * draft, on its precision and on who else is served. What is lost is little because a draft model draws with the same random number: the two agree wherever that number
  * falls into the same token's share of both (a coupling without communication, Daliri et al. 2024, arXiv:2408.07978).
  *
- * @param most  most tokens to guess at once, 1 to {@value #MOST}; 0 guesses never
+ * @param most  most tokens to guess at once for one answer, 1 to {@value #MOST}; 0 guesses never. How many are worth their time a {@code Speculator} measures
  * @param draft the model that guesses, of the same vocabulary; null where the text itself does, by {@link NgramLookup}. Must outlive whoever guesses with it
  */
 public record Speculation(int most, LanguageModel draft) {

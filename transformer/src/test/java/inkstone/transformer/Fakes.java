@@ -66,12 +66,15 @@ final class Fakes implements AutoCloseable {
     }
 
     /** What {@link #remembering} writes after a prompt. */
-    static int[] remembered(int[] prompt, int count) {
+    static int[] remembered(int[] prompt, int count) { return remembered(prompt, count, 26); }
+
+    /** What it writes where only letters up to the {@code last} are allowed: of those that are left all are equally likely, so the first. */
+    static int[] remembered(int[] prompt, int count, int last) {
         int digest = Rememberer.NOTHING;
         for (int token : prompt) digest = Rememberer.digest(digest, token);
         var answer = new int[count];
         for (int i = 0; i < count; i++) {
-            answer[i] = Rememberer.next(digest);
+            answer[i] = Rememberer.next(digest) <= last ? Rememberer.next(digest) : 1;
             digest = Rememberer.digest(digest, answer[i]);
         }
         return answer;
@@ -151,6 +154,7 @@ final class Fakes implements AutoCloseable {
             int n = tokens.shape().dim(0), step = steps.size();
             steps.add(n);
             beforeStep.accept(step);
+            if (context instanceof Packed texts) return textsToEmbed(tokens, texts.positions(), n);
             var cached = (Cached) context;
             var keys = cached.cache().keys(0).data();
             var values = cached.cache().values(0).data();
@@ -170,6 +174,16 @@ final class Fakes implements AutoCloseable {
                 logits[row * VOCABULARY + next(digest + (digest % errsEvery == errsEvery - 1 ? 1 : 0))] = 10;
             }
             return tokens.scope().floats(logits, n, VOCABULARY);
+        }
+
+        /** Texts side by side, without a cache. */
+        private static Tensor textsToEmbed(Tensor tokens, Tensor positions, int n) {
+            var hidden = new float[n * VOCABULARY];
+            for (int row = 0, digest = NOTHING; row < n; row++) {
+                digest = digest(at(positions, row) == 0 ? NOTHING : digest, at(tokens, row));
+                hidden[row * VOCABULARY + next(digest)] = 1;
+            }
+            return tokens.scope().floats(hidden, n, VOCABULARY);
         }
 
         private static int at(Tensor ints, long index) { return ints.data().getAtIndex(ValueLayout.JAVA_INT, index); }

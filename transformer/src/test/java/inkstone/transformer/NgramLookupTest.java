@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 
 class NgramLookupTest {
@@ -29,12 +30,11 @@ class NgramLookupTest {
     }
 
     @Test void whatRepeatsItselfComesManyTokensAStep() {
-        try (var fakes = Fakes.endless(512); var session = Session.open(fakes.model, 512, DType.F32, Speculation.lookup(8))) {
+        try (var fakes = Fakes.endless(512); var session = Session.open(fakes.model, 512, DType.F32, Speculation.lookup(8), new AtomicLong()::incrementAndGet)) {
             var result = session.generate(greedy(26 + 2 + 90), piece -> { });
             assertEquals("abcdefghijklmnopqrstuvwxyz".repeat(5).substring(0, 118), result.text());
-            assertEquals(new Guesses(79, 79), result.guesses());
-            assertEquals(List.of(1, 5, 9, 9), fakes.steps.subList(27, 31), "after 28 tokens two have come again: five in the next step, then nine");
-            assertEquals(28 + 11, fakes.steps.size());
+            assertEquals(new Guesses(80, 80), result.guesses());
+            assertEquals(28 + 10, fakes.steps.size(), "after 28 tokens two have come again: nine a step from there");
         }
     }
 

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import inkstone.tensor.DType;
+import inkstone.tensor.cpu.CpuBackend;
 import inkstone.tokenizer.MarkedText;
 import inkstone.transformer.BatchScheduler.Settings;
 import inkstone.transformer.GenerationResult.Finish;
@@ -21,7 +22,9 @@ import java.util.Random;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -31,10 +34,15 @@ import org.junit.jupiter.api.io.TempDir;
 class SpeculationTest {
     private static final Consumer<Piece> NOBODY = piece -> { };
     private static final long SEED = 23;
+    private static final AtomicLong TICKS = new AtomicLong();
+    /** A clock on which all steps take the same time: every guess is worth making. */
+    private static final LongSupplier FREE = () -> TICKS.addAndGet(1_000);
 
     private static Session session(LanguageModel model, int context, LanguageModel draft, int most) {
-        return Session.open(model, context, DType.F32, new Speculation(most, draft));
+        return Session.open(model, context, DType.F32, new Speculation(most, draft), FREE);
     }
+
+    private static BatchScheduler scheduler(LanguageModel model, Settings settings) { return BatchScheduler.start(model, settings, FREE); }
 
     private static int[] letters(Random random, int count) { return random.ints(count, 1, 27).toArray(); }
 
@@ -48,9 +56,8 @@ class SpeculationTest {
             var result = session.generate(greedy(prompt, 60), NOBODY);
             assertArrayEquals(Fakes.remembered(prompt, 60), result.tokens());
             assertEquals(result.guesses().made(), result.guesses().right());
-            assertEquals(List.of(256, 44, 5, 9, 9, 9, 9, 9, 9), fakes.steps, "1 + 5 + 6 · 9 = 60");
-            assertEquals(List.of(256, 44, 1, 1, 1, 1), small.steps.subList(0, 6), "it reads the prompt along and then writes ahead");
-            assertEquals(2, small.steps.get(6), "where all was right, its own last guess has not run yet");
+            assertEquals(List.of(256, 44, 1, 9, 9, 9, 9, 9, 9, 4), fakes.steps, "what a step costs without guesses must be known first");
+            assertEquals(List.of(256, 44, 2, 1, 1, 1, 1, 1, 1, 1, 2), small.steps.subList(0, 11), "it reads the prompt along, then writes ahead, its own last guess first");
         }
     }
 
@@ -81,25 +88,34 @@ class SpeculationTest {
         assertTrue(right > 200 && right < made, "%d of %d".formatted(right, made));
     }
 
-    @Test void lengthsFollowWhatComesTrue() {
-        var length = new GuessLength();
-        assertEquals(4, length.next());
-        length.told(new Guesses(4, 4));
-        assertEquals(8, length.next());
-        length.told(new Guesses(3, 3));
-        assertEquals(8, length.next(), "fewer could be made");
-        length.told(new Guesses(8, 2));
-        assertEquals(3, length.next());
-        length.told(new Guesses(3, 0));
-        assertEquals(List.of(0, 1), List.of(length.next(), length.next()));
-        for (int pause : new int[] {2, 4, 8, 8}) {
-            length.told(new Guesses(1, 0));
-            for (int i = 0; i < pause; i++) assertEquals(0, length.next());
-            assertEquals(1, length.next());
-        }
-        length.told(new Guesses(1, 1));
-        length.told(new Guesses(2, 0));
-        assertEquals(List.of(0, 1), List.of(length.next(), length.next()), "a right guess ends the doubt");
+    @Test void expectationsFollowWhatComesTrue() {
+        var acceptance = new Acceptance();
+        assertEquals(1 + 0.7 + 0.49, acceptance.tokens(2), 1e-12);
+        acceptance.told(new Guesses(4, 4));
+        assertEquals(1 + 0.85, acceptance.tokens(1), 1e-12, "(4 · 0.7 + 4) / 8");
+        acceptance.told(new Guesses(9, 0));
+        assertEquals(1 + 0.68, acceptance.tokens(1), 1e-12, "one guess was wrong, those after it say nothing: 4 · 0.85 / 5");
+        for (int i = 0; i < 50; i++) acceptance.told(new Guesses(1, 0));
+        assertTrue(acceptance.tokens(1) < 1.001);
+        for (int i = 0; i < 500; i++) acceptance.toldNothing();
+        assertEquals(1.7, acceptance.tokens(1), 0.01, "doubt fades");
+    }
+
+    @Test void timesAreAveragedFilledInAndForgotten() {
+        var times = new StepTimes(10);
+        assertEquals(0, times.of(3));
+        times.measured(2, 1000);
+        assertEquals(1000, times.of(1));
+        assertEquals(1000, times.of(9), "more rows may be free");
+        times.measured(6, 3000);
+        assertEquals(995 + 2005 / 4.0, times.of(4), 1e-9);
+        times.measured(6, 5000);
+        assertEquals(3500, times.of(6), 1e-9);
+        times.fade();
+        assertEquals(3500 * 0.995, times.of(6), 1e-9);
+        for (int i = 0; i < 140; i++) times.measured(2, 1000);
+        assertEquals(3500 / 2.0, times.of(6), 50);
+        assertEquals(1000, times.of(2), 1e-6);
     }
 
     /** p = (0.5, 0.3, 0.2), q = (0.4, 0.4, 0.2): the same number falls into the same token's share for 0.4 + 0.3 + 0.2 of all numbers. */
@@ -139,7 +155,7 @@ class SpeculationTest {
                 small.logitsAfter(token, logits);
             }
             for (var speculation : List.of(new Speculation(6, small.model), Speculation.lookup(6))) {
-                try (var session = Session.open(fakes.model, 256, DType.F32, speculation)) {
+                try (var session = Session.open(fakes.model, 256, DType.F32, speculation, FREE)) {
                     int right = 0;
                     for (int n = 0; n < 200; n++) {
                         var settings = new SamplerSettings(n % 3, random.nextInt(4), 0.5f + 0.5f * random.nextFloat(), 0.1f * random.nextInt(2), 1 + 0.1f * random.nextInt(4),
@@ -190,7 +206,7 @@ class SpeculationTest {
         var roots = List.of(letters(random, 90), letters(random, 150), new int[] {1});
         for (var errsEvery : new int[] {Integer.MAX_VALUE, 5}) {
             try (var fakes = Fakes.remembering(256); var small = Fakes.misremembering(256, errsEvery)) {
-                var scheduler = BatchScheduler.start(fakes.model, new Settings(256, 700, DType.F32, 6, 1000, new Speculation(6, small.model)));
+                var scheduler = scheduler(fakes.model, new Settings(256, 700, DType.F32, 6, 1000, new Speculation(6, small.model)));
                 var prompts = new ArrayList<int[]>();
                 var tickets = new ArrayList<Ticket>();
                 for (int i = 0; i < 400; i++) {
@@ -218,28 +234,41 @@ class SpeculationTest {
         }
     }
 
-    @Test void aCrowdIsGivenShorterGuessesAndALargeOneNone() throws Exception {
-        try (var fakes = Fakes.remembering(256); var small = Fakes.remembering(256);
-             var scheduler = BatchScheduler.start(fakes.model, new Settings(256, 32 * 256, DType.F32, 32, 32, new Speculation(16, small.model)))) {
-            for (int crowd : new int[] {1, 4, 17}) {
-                var gate = new Semaphore(0);
-                fakes.beforeStep = step -> gate.acquireUninterruptibly();
-                fakes.steps.clear();
-                var tickets = new ArrayList<Ticket>();
-                for (int i = 0; i < crowd; i++) tickets.add(scheduler.submit(greedy(new int[] {1 + i, crowd, 3}, 40), NOBODY));
-                gate.release(10_000);
-                for (var ticket : tickets) assertEquals(40, await(ticket).tokens().length);
-                int most = fakes.steps.stream().mapToInt(Integer::intValue).max().orElseThrow();
-                assertTrue(most <= Math.max(crowd + Speculator.MOST_TOGETHER, 3 * crowd), crowd + " answers: " + fakes.steps);
-                if (crowd == 17) assertTrue(await(tickets.getFirst()).guesses().made() < 40, "only when the others are done");
-                else assertEquals(await(tickets.getFirst()).guesses().made(), await(tickets.getFirst()).guesses().right());
+    /** On a machine where up to eight rows cost no more than one, and each beyond them as much. */
+    @Test void guessesAreMadeWhereTheyPay() throws Exception {
+        for (int crowd : new int[] {1, 4, 12}) {
+            try (var fakes = Fakes.remembering(1024); var small = Fakes.remembering(1024)) {
+                var clock = new AtomicLong();
+                fakes.beforeStep = step -> clock.addAndGet(10_000_000L * Math.max(1, fakes.steps.get(step) - 7));
+                small.beforeStep = step -> clock.addAndGet(100_000);
+                try (var scheduler = BatchScheduler.start(fakes.model, new Settings(1024, 16 * 1024, DType.F32, 16, 16, new Speculation(16, small.model)), clock::get)) {
+                    var gate = new Semaphore(0);
+                    scheduler.embed(List.of(new int[] {1}), Pooling.LAST).whenComplete((vector, problem) -> gate.acquireUninterruptibly());   // all come before the first step
+                    var tickets = new ArrayList<Ticket>();
+                    for (int i = 0; i < crowd; i++) tickets.add(scheduler.submit(greedy(new int[] {1 + i, 3}, 300), NOBODY));
+                    gate.release();
+                    for (var ticket : tickets) assertEquals(300, await(ticket).tokens().length);
+                }
+                double usual = fakes.steps.stream().skip(fakes.steps.size() / 4).limit(fakes.steps.size() / 2).mapToInt(Integer::intValue).average().orElseThrow();
+                assertEquals(crowd == 12 ? 12 : 8, usual, 0.5, crowd + " answers: " + fakes.steps);
+            }
+        }
+    }
+
+    @Test void aDraftThatIsAsSlowAsTheModelIsLeftAlone() {
+        try (var fakes = Fakes.remembering(1024); var small = Fakes.misremembering(1024, 2)) {
+            var clock = new AtomicLong();
+            fakes.beforeStep = step -> clock.addAndGet(10_000_000);
+            small.beforeStep = step -> clock.addAndGet(10_000_000);
+            try (var session = Session.open(fakes.model, 1024, DType.F32, new Speculation(8, small.model), clock::get)) {
+                assertTrue(session.generate(greedy(new int[] {1}, 500), NOBODY).guesses().made() < 50);
             }
         }
     }
 
     @Test void aFailingDraftFailsItsRequestsAndTheNextOnesRun() throws Exception {
         try (var fakes = Fakes.remembering(256); var small = Fakes.remembering(256);
-             var scheduler = BatchScheduler.start(fakes.model, new Settings(256, 512, DType.F32, 2, 4, new Speculation(4, small.model)))) {
+             var scheduler = scheduler(fakes.model, new Settings(256, 512, DType.F32, 2, 4, new Speculation(4, small.model)))) {
             small.beforeStep = step -> { if (step == 3) throw new UnsupportedOperationException("no such kernel"); };
             var failing = scheduler.submit(greedy(new int[] {1}, 20), NOBODY);
             assertThrows(ExecutionException.class, () -> await(failing));
@@ -253,31 +282,34 @@ class SpeculationTest {
     @Test void storiesAreTheSameWithItselfAndWithAnUnlikeDraft(@TempDir Path folder) throws Exception {
         var coarse = folder.resolve("coarse.gguf");
         Converter.convert(TestData.stories(), coarse, DType.Q4_0, 1, (name, index, count) -> { });
-        try (var backend = TestData.backend("cpu"); var model = Models.open(TestData.stories(), backend); var unlike = Models.open(coarse, backend)) {
+        try (var backend = new CpuBackend(1); var model = Models.open(TestData.stories(), backend); var unlike = Models.open(coarse, backend)) {
+            var drawn = new GenerationRequest(model.tokenizer().encodePrompt(MarkedText.trusted("")), SamplerSettings.DEFAULT.withSeed(3), 10_000, List.of());
+            var crowd = crowd(model);
+            String whole;
+            var alone = new ArrayList<GenerationResult>();
+            try (var session = Session.open(model, 128, DType.F32)) {
+                whole = session.generate(drawn, NOBODY).text();
+                for (var request : crowd) alone.add(session.generate(request, NOBODY));
+            }
             for (var draft : List.of(model, unlike)) {
                 assertTellsTheStory(model, draft);
-                assertSameInACrowdWithGrammar(model, draft);
+                try (var session = session(model, 128, draft, 8)) { assertEquals(whole, session.generate(drawn, NOBODY).text(), "drawn, up to its end or the context's"); }
+                assertSameInACrowd(model, draft, crowd, alone);
             }
         }
     }
 
     private static void assertTellsTheStory(LanguageModel model, LanguageModel draft) throws IOException {
         try (var session = session(model, 256, draft, 8)) {
-            var request = new GenerationRequest(model.tokenizer().encodePrompt(MarkedText.trusted("")), SamplerSettings.GREEDY, 200, List.of());
-            var result = session.generate(request, NOBODY);
+            var result = session.generate(new GenerationRequest(model.tokenizer().encodePrompt(MarkedText.trusted("")), SamplerSettings.GREEDY, 200, List.of()), NOBODY);
             assertEquals(TestData.storiesText(), result.text().strip());
             double acceptance = result.guesses().acceptance();
             assertTrue(draft == model ? acceptance > 0.99 : acceptance > 0.5 && acceptance < 1, result.guesses().toString());
-
-            var whole = session.generate(new GenerationRequest(request.prompt(), SamplerSettings.DEFAULT.withSeed(3), 10_000, List.of()), NOBODY);
-            try (var alone = Session.open(model, 256, DType.F32)) {
-                var expected = alone.generate(new GenerationRequest(request.prompt(), SamplerSettings.DEFAULT.withSeed(3), 10_000, List.of()), NOBODY);
-                assertEquals(expected.text(), whole.text(), "drawn, up to its end or the context's");
-            }
         }
     }
 
-    private static void assertSameInACrowdWithGrammar(LanguageModel model, LanguageModel draft) throws Exception {
+    /** Greedy and drawn, some held to a grammar, one to the end of its context. */
+    private static List<GenerationRequest> crowd(LanguageModel model) {
         var grammars = new Grammars(model.tokenizer());
         var requests = new ArrayList<GenerationRequest>();
         for (int i = 0; i < 6; i++) {
@@ -285,12 +317,12 @@ class SpeculationTest {
             var request = new GenerationRequest(prompt, i % 2 == 0 ? SamplerSettings.GREEDY : SamplerSettings.DEFAULT.withSeed(i), i == 5 ? 1_000 : 60, List.of());
             requests.add(i % 3 == 0 ? request.withConstraint(() -> grammars.gbnf("root ::= \"[\" [a-z]+ (\", \" [a-z]+){3,9} \"]\"")) : request);
         }
+        return requests;
+    }
+
+    private static void assertSameInACrowd(LanguageModel model, LanguageModel draft, List<GenerationRequest> requests, List<GenerationResult> expected) throws Exception {
         var guesses = Guesses.NONE;
-        var expected = new ArrayList<GenerationResult>();
-        try (var alone = Session.open(model, 128, DType.F32)) {
-            for (var request : requests) expected.add(alone.generate(request, NOBODY));
-        }
-        try (var scheduler = BatchScheduler.start(model, new Settings(128, 1024, DType.F32, 4, 8, new Speculation(4, draft)))) {
+        try (var scheduler = scheduler(model, new Settings(128, 1024, DType.F32, 4, 8, new Speculation(4, draft)))) {
             var tickets = new ArrayList<Ticket>();
             for (var request : requests) tickets.add(scheduler.submit(request, NOBODY));
             for (int i = 0; i < requests.size(); i++) {
@@ -301,6 +333,6 @@ class SpeculationTest {
                 if (draft == model) assertTrue(result.guesses().acceptance() > 0.9, "request " + i + ": " + result.guesses());
             }
         }
-        assertTrue(guesses.right() > 100, guesses.toString());
+        assertTrue(guesses.right() > 60, guesses.toString());
     }
 }
