@@ -26,6 +26,9 @@ final class Sequence {
     /** How many of the tokens have been through the draft model, if there is one. */
     int drafted() { return drafted; }
 
+    /** Cached tokens that the draft model must read before it can guess. */
+    int pendingDraft() { return Math.max(0, cached - drafted); }
+
     void drafted(int count) { drafted = count; }
 
     int pending() { return length - cached; }

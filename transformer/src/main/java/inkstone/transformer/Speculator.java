@@ -15,6 +15,9 @@ final class Speculator implements AutoCloseable {
     /** Rows of a step with guesses: on no machine is a row all but free beyond them. */
     private static final int MOST_ROWS = 2 * Speculation.MOST;
 
+    /** Tokens that a draft reads at once in the time in which it writes one. */
+    private static final double ROWS_OF_A_PASS = 8;
+
     private final int most;
     private final LongSupplier clock;
     /** Null where the text itself is looked up, or nothing guessed. */
@@ -75,7 +78,8 @@ final class Speculator implements AutoCloseable {
     /** How far each answer should be guessed ahead, as far as it can: 0 where no guess pays, or it is not known yet what a step without costs. */
     private int mostWorthwhile(List<Generation> writing, int[] possible, double besides) {
         int best = 0;
-        double mostPerNano = 0;
+        double mostPerNano = 0, behind = 0;
+        for (int i = 0; i < possible.length; i++) if (draft != null && possible[i] > 0) behind += writing.get(i).sequence().pendingDraft();
         for (int length = 0; length <= most; length++) {
             double tokens = 0;
             int rows = 0;
@@ -86,9 +90,9 @@ final class Speculator implements AutoCloseable {
                 tokens += writing.get(i).acceptance().tokens(guesses);
                 rows += 1 + guesses;
             }
-            double nanos = steps.of(rows);
+            double nanos = steps.of(rows), passes = length == 0 ? 0 : length + behind / ROWS_OF_A_PASS;
             if (!longer || nanos == 0 || rows > MOST_ROWS) break;
-            double perNano = tokens / (besides + nanos + length * draftPasses.of(1));
+            double perNano = tokens / (besides + nanos + passes * draftPasses.of(1));
             if (perNano > mostPerNano) {
                 mostPerNano = perNano;
                 best = length;

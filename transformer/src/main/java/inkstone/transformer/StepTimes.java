@@ -5,8 +5,8 @@ package inkstone.transformer;
  * measured, not assumed. What was not seen for a while, perhaps before the JVM had compiled it, is believed less and less, and so tried again.
  */
 final class StepTimes {
-    /** Of its value a time keeps so much over each other step: half of it after 140. */
-    private static final double FADING = 0.995;
+    /** Of its value a time keeps so much over each other step: half of it after 230. */
+    private static final double FADING = 0.997;
     /** A new time counts for so much of the average. */
     private static final double NEW = 0.25;
 

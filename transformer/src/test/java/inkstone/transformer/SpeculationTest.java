@@ -85,7 +85,7 @@ class SpeculationTest {
                 assertArrayEquals(Fakes.remembered(again, 10), session.generate(greedy(again, 10), NOBODY).tokens(), in);
             }
         }
-        assertTrue(right > 200 && right < made, "%d of %d".formatted(right, made));
+        assertTrue(right > 100 && right < made, "%d of %d".formatted(right, made));
     }
 
     @Test void expectationsFollowWhatComesTrue() {
@@ -108,12 +108,12 @@ class SpeculationTest {
         assertEquals(1000, times.of(1));
         assertEquals(1000, times.of(9), "more rows may be free");
         times.measured(6, 3000);
-        assertEquals(995 + 2005 / 4.0, times.of(4), 1e-9);
+        assertEquals(997 + 2003 / 4.0, times.of(4), 1e-9);
         times.measured(6, 5000);
         assertEquals(3500, times.of(6), 1e-9);
         times.fade();
-        assertEquals(3500 * 0.995, times.of(6), 1e-9);
-        for (int i = 0; i < 140; i++) times.measured(2, 1000);
+        assertEquals(3500 * 0.997, times.of(6), 1e-9);
+        for (int i = 0; i < 230; i++) times.measured(2, 1000);
         assertEquals(3500 / 2.0, times.of(6), 50);
         assertEquals(1000, times.of(2), 1e-6);
     }
@@ -141,7 +141,7 @@ class SpeculationTest {
         double[] p = {0, 0.5, 0.3, 0.2};
         for (int token = 1; token <= 3; token++) chiSquare += Math.pow(counts[token] - p[token] * draws, 2) / (p[token] * draws);
         assertTrue(chiSquare < 13.8, "two degrees of freedom: one in a thousand is larger than 13.8, got " + chiSquare);
-        assertTrue(guesses.made() > 5_000 && guesses.acceptance() > 0.6, guesses + ": 0.9 of first guesses, of later ones 0.9 of those that are reached");
+        assertTrue(guesses.made() > 1_000 && guesses.acceptance() > 0.6, guesses + ": 0.9 of first guesses, of later ones 0.9 of those that are reached");
     }
 
     @Test void penaltiesBiasStopsAndLogprobsHold() {
@@ -172,7 +172,7 @@ class SpeculationTest {
                         assertEquals(expected.finish(), result.finish(), in);
                         right += result.guesses().right();
                     }
-                    assertTrue(right > 30, right + " right guesses are too few to mean anything");
+                    assertTrue(right > 10, right + " right guesses are too few to mean anything");
                 }
             }
         }
@@ -261,7 +261,8 @@ class SpeculationTest {
             fakes.beforeStep = step -> clock.addAndGet(10_000_000);
             small.beforeStep = step -> clock.addAndGet(10_000_000);
             try (var session = Session.open(fakes.model, 1024, DType.F32, new Speculation(8, small.model), clock::get)) {
-                assertTrue(session.generate(greedy(new int[] {1}, 500), NOBODY).guesses().made() < 50);
+                assertTrue(session.generate(greedy(new int[] {1}, 500), NOBODY).guesses().made() < 30);
+                assertTrue(small.steps.stream().mapToInt(Integer::intValue).sum() < 50, "nor is it made to read what it will not be asked about: " + small.steps);
             }
         }
     }
@@ -333,6 +334,6 @@ class SpeculationTest {
                 if (draft == model) assertTrue(result.guesses().acceptance() > 0.9, "request " + i + ": " + result.guesses());
             }
         }
-        assertTrue(guesses.right() > 60, guesses.toString());
+        assertTrue(guesses.right() > 10, guesses + ": too few to mean anything");
     }
 }
