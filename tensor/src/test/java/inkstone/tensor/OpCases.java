@@ -25,7 +25,7 @@ final class OpCases {
             if (format == DType.I32) continue;
             int block = Math.max(32, format.blockSize), odd = format.blockSize == 256 ? 768 : 288;
             for (int n : new int[] {0, 1, 2, 5, 7, 8, 9, 33}) {
-                linear(cases, format, n, block, 1);
+                linear(cases, format, n, block, 7);
                 linear(cases, format, n, odd, 172);
                 if (!format.isQuantized()) linear(cases, format, n, 172, 37);
                 if (format == DType.F32) linear(cases, format, n, 1, 5);
@@ -33,7 +33,7 @@ final class OpCases {
             linear(cases, format, 1, 1024, 288);                   // more than one task of dots
             linear(cases, format, 4, 1024, 130);
             linear(cases, format, 13, 1024 + block, 70);           // more than one slice of k
-            if (format.isQuantized()) linear(cases, format, 1, 4096 + block, 3);
+            if (format.isQuantized()) linear(cases, format, 1, 4096 + block, 19);
             int dim = format.isQuantized() ? 3 * block : 45;
             cases.add(op("embedding " + format, ints(3, 0, 9, 3, 7, 1, 1), weight(format, 10, dim)).exactly(in -> in.get(0).embedding(in.get(1))));
         }

@@ -21,7 +21,7 @@ final class CpuLinear {
     private static final long GRAIN = 1 << 17;
 
     private final Workers workers;
-    private final Scratch scratch;
+    private final Scratch scratch, shared = new Scratch(1);
 
     CpuLinear(Workers workers, Scratch scratch) {
         this.workers = workers;
@@ -47,23 +47,57 @@ final class CpuLinear {
 
     private void one(Product p) {
         var dots = RowDots.of(p.dtype);
+        long x = ordered(p);
         workers.split(p.out, p.grain(), (worker, from, to) -> {
-            dots.rows(p.y + 4L * from, p.weight + from * p.weightRow(), p.weightRow(), to - from, p.x, p.in, scratch.lanes(worker));
-            if (p.bias != 0) for (int o = from; o < to; o++) MEMORY.set(FLOAT, p.y + 4L * o, MEMORY.get(FLOAT, p.y + 4L * o) + p.bias(o));
+            dots.rows(p.y + 4L * from, p.weight + from * p.weightRow(), p.weightRow(), to - from, x, p.in, scratch.lanes(worker));
+            if (p.bias != 0) for (int o = from; o < to; o++) add(p.y + 4L * o, p.bias(o));
         });
     }
 
+    /** The one row of activations as the format's dots want it. */
+    private long ordered(Product p) {
+        var order = Order.of(p.dtype);
+        if (order == Order.AS_IS) return p.x;
+        shared.reserve(Order.bytes(p.in));
+        order.arrange(p.x, p.in, shared.of(0), shared.lanes(0));
+        return shared.of(0);
+    }
+
+    /** Rows of W become floats, or bytes where they are quantized, and are multiplied with all activations. */
     private void few(Product p) {
-        var expand = Expand.of(p.dtype);
+        if (p.dtype.isQuantized()) fewQuantized(p, UnpackedRows.of(p.dtype)); else fewFloats(p, Expand.of(p.dtype));
+    }
+
+    private void fewFloats(Product p, Expand expand) {
         scratch.reserve(Scratch.lines(p.in));
         workers.split(p.out, p.grain(), (worker, from, to) -> {
-            long row = scratch.of(worker);
+            long row = scratch.of(worker), lanes = scratch.lanes(worker);
             for (int o = from; o < to; o++) {
-                expand.row(p.weight + o * p.weightRow(), row, p.in, scratch.lanes(worker));
-                for (int m = 0; m < p.n; m += RowDots.COLUMNS) {
-                    RowDots.columns(p.y + m * p.yRow() + 4L * o, p.yRow(), row, p.x + m * p.xRow(), p.xRow(), Math.min(RowDots.COLUMNS, p.n - m), p.in, scratch.lanes(worker));
+                expand.row(p.weight + o * p.weightRow(), row, p.in, lanes);
+                for (int m = 0; m < p.n; m += FloatDots.COLUMNS) {
+                    FloatDots.columns(p.y + m * p.yRow() + 4L * o, p.yRow(), row, p.x + m * p.xRow(), p.xRow(), Math.min(FloatDots.COLUMNS, p.n - m), p.in, lanes);
                 }
                 if (p.bias != 0) for (int m = 0; m < p.n; m++) add(p.y + m * p.yRow() + 4L * o, p.bias(o));
+            }
+        });
+    }
+
+    private void fewQuantized(Product p, UnpackedRows format) {
+        long far = UnpackedRows.bytes(p.in);
+        scratch.reserve(UnpackedTile.ROWS * far);
+        workers.split(p.out, p.grain(), (worker, from, to) -> {
+            long bytes = scratch.of(worker), lanes = scratch.lanes(worker);
+            for (int r = 0; r < UnpackedTile.ROWS; r++) format.prepare(p.in, bytes + r * far);
+            for (int o = from; o < to; o += UnpackedTile.ROWS) {
+                int rows = Math.min(UnpackedTile.ROWS, to - o);
+                for (int r = 0; r < rows; r++) format.unpack(p.weight + (o + r) * p.weightRow(), p.in, bytes + r * far);
+                boolean inPlace = p.dtype == DType.Q8_0;
+                long q = inPlace ? p.weight + o * p.weightRow() + 2 : bytes + 2 * UnpackedRows.offsets(p.in), next = rows == 1 ? 0 : inPlace ? p.weightRow() : far;
+                for (int m = 0; m < p.n; m += UnpackedTile.COLUMNS) {
+                    UnpackedTile.dots(p.y + m * p.yRow() + 4L * o, p.yRow(), q, inPlace ? 34 : 32, next, rows, bytes, far, format.group(), p.x + m * p.xRow(), p.xRow(),
+                        Math.min(UnpackedTile.COLUMNS, p.n - m), p.in, lanes);
+                }
+                if (p.bias != 0) for (int m = 0; m < p.n; m++) for (int r = 0; r < rows; r++) add(p.y + m * p.yRow() + 4L * (o + r), p.bias(o + r));
             }
         });
     }

@@ -10,9 +10,9 @@ final class Scratch implements AutoCloseable {
     /* Page alignment: vectors never cross a cache line, and no two workers share one. */
     private static final long ALIGNMENT = 4096;
 
-    /** Vectors whose lanes a kernel may store to add them up; what {@link UnpackedRows} needs follows them. */
-    static final int VECTORS = 4;
-    private static final long LANES = Math.ceilDiv(UnpackedRows.SCRATCH, 4096) * 4096L;
+    /** Vectors whose lanes a kernel may store to add them up; what {@link UnpackedRows} and {@link SuperBlockDots} need follows them. */
+    static final int VECTORS = 8;
+    private static final long LANES = Math.ceilDiv(Math.max(UnpackedRows.SCRATCH, SuperBlockDots.SCRATCH), 4096) * 4096L;
 
     private final long[] addresses;
     private Arena arena = Arena.ofShared();

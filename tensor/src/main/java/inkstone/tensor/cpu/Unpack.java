@@ -72,11 +72,21 @@ interface Unpack {
             case IQ4_NL -> Unpack::iq4;
             case IQ4_XS -> Unpack::iq4xs;
             case MXFP4 -> Unpack::mxfp4;
-            case F32, F16, BF16, I32, Q8_0, Q4_0 -> throw new UnsupportedOperationException("cpu: " + dtype + " is not unpacked");
+            case Q4_0 -> Unpack::q4;
+            case F32, F16, BF16, I32, Q8_0 -> throw new UnsupportedOperationException("cpu: " + dtype + " is not unpacked");
         };
     }
 
     // ---- blocks of 32 ----------------------------------------------------------------------------------------------------------------------------------
+
+    private static void q4(long source, int count, long q, long scales, long offsets) {
+        for (long end = source + count / 32 * 18; source != end; source += 18, q += 32, scales += 4) {
+            MEMORY.set(FLOAT, scales, half(source));
+            var pairs = ByteVector.fromMemorySegment(SIXTEEN, MEMORY, source + 2, ORDER);
+            pairs.and((byte) 15).sub((byte) 8).intoMemorySegment(MEMORY, q, ORDER);
+            pairs.reinterpretAsShorts().lanewise(LSHR, 4).reinterpretAsBytes().and((byte) 15).sub((byte) 8).intoMemorySegment(MEMORY, q + 16, ORDER);
+        }
+    }
 
     private static void q4Offset(long source, int count, long q, long scales, long offsets) {
         for (long end = source + count / 32 * 20; source != end; source += 20, q += 32, scales += 4, offsets += 4) {

@@ -8,6 +8,7 @@ import static inkstone.tensor.cpu.Lanes.L;
 import static inkstone.tensor.cpu.Lanes.MEMORY;
 import static inkstone.tensor.cpu.Lanes.ORDER;
 import static inkstone.tensor.cpu.Lanes.TWO_PARTS;
+import static inkstone.tensor.cpu.Lanes.half;
 
 import inkstone.tensor.DType;
 import jdk.incubator.vector.ByteVector;
@@ -36,7 +37,7 @@ record UnpackedRows(Unpack unpack, DType dtype, boolean fine, boolean offsets) i
             case Q4_1, Q5_1, Q2_K, Q4_K, Q5_K -> true;
             default -> false;
         };
-        return new UnpackedRows(Unpack.of(dtype), dtype, fine, offsets);
+        return new UnpackedRows(dtype == DType.Q8_0 ? null : Unpack.of(dtype), dtype, fine, offsets);
     }
 
     @Override public void rows(long y, long w, long rowBytes, int rows, long x, int in, long lanes) {
@@ -65,7 +66,7 @@ record UnpackedRows(Unpack unpack, DType dtype, boolean fine, boolean offsets) i
         for (int i = 0; i < count; i += SLICE, source += dtype.bytes(SLICE)) {
             int slice = Math.min(SLICE, count - i);
             unpack.blocks(source, slice, lanes + BYTES, lanes + SCALES, lanes + OFFSETS);
-            floats(lanes, slice, fine ? 16 : 32, floats + 4L * i);
+            floats(lanes, slice, group(), floats + 4L * i);
         }
     }
 
@@ -90,4 +91,24 @@ record UnpackedRows(Unpack unpack, DType dtype, boolean fine, boolean offsets) i
             }
         }
     }
+
+    /** Bytes from a row's scales to its offsets. */
+    static long offsets(int in) { return Scratch.lines(in / 16); }
+
+    /** Bytes that {@link #unpack} fills of a row: scales, offsets and, but for Q8_0, elements. */
+    static long bytes(int in) { return 2 * offsets(in) + in; }
+
+    /** Offsets for every row that {@link #unpack} puts here if the format has none: -0. */
+    void prepare(int in, long scales) {
+        if (!offsets) for (int i = 0; i < in / group(); i++) MEMORY.set(FLOAT, scales + offsets(in) + 4L * i, -0f);
+    }
+
+    /** A whole row: scales, offsets if the format has them, and elements; those of Q8_0 are bytes where they are. */
+    void unpack(long source, int in, long scales) {
+        if (dtype == DType.Q8_0) for (long end = source + in / 32 * 34; source != end; source += 34, scales += 4) MEMORY.set(FLOAT, scales, half(source));
+        else unpack.blocks(source, in, scales + 2 * offsets(in), scales, scales + offsets(in));
+    }
+
+    /** Elements that share a scale. */
+    int group() { return fine ? 16 : 32; }
 }
