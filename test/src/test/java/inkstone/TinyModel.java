@@ -15,7 +15,8 @@ import java.util.List;
 import java.util.Random;
 
 /**
- * A whole Llama model small enough to be written in a test: 285 tokens, two layers, half a megabyte. Its weights are random but for the output head, which knows after each
+ * A whole Llama model small enough to be written in a test: 285 tokens, two and a half megabytes. It has so many layers that an answer can be stopped
+ * before it ends, whatever the machine. Its weights are random but for the output head, which knows after each
  * token of {@link #TEXT} the next one and after anything else the first: asked whatever, it writes that text over and over, until its tokens or its context run out.
  */
 public final class TinyModel {
@@ -35,7 +36,7 @@ public final class TinyModel {
     private static final String TEMPLATE = "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}{% endfor %}"
         + "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
     private static final int BYTES = 256, FIRST_WORD = BYTES, END = FIRST_WORD + WORDS.size(), TURN = END + 1, TURN_END = END + 2, VOCABULARY = END + 3;
-    private static final int DIM = 64, HIDDEN = 128, LAYERS = 2, HEADS = 4, KV_HEADS = 2, HEAD_DIM = 16;
+    private static final int DIM = 64, HIDDEN = 128, LAYERS = 16, HEADS = 4, KV_HEADS = 2, HEAD_DIM = 16;
     /** A right answer's lead over a wrong one's logit: twenty and more at any temperature of use. */
     private static final float CERTAINTY = 0.5f;
 

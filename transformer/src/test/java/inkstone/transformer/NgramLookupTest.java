@@ -41,7 +41,7 @@ class NgramLookupTest {
     @Test void guessesThatAreWrongLeaveNoTrace() {
         var random = new Random(SEED);
         int made = 0;
-        try (var fakes = Fakes.remembering(512); var session = Session.open(fakes.model, 512, DType.F32, Speculation.lookup(5))) {
+        try (var fakes = Fakes.remembering(512); var session = Session.open(fakes.model, 512, DType.F32, Speculation.lookup(5), new AtomicLong()::incrementAndGet)) {
             for (int n = 0; n < 100; n++) {
                 var prompt = random.ints(1 + random.nextInt(200), 1, 3).toArray();                    // two letters: every n-gram has stood there before
                 int failing = random.nextInt(100);
@@ -66,7 +66,7 @@ class NgramLookupTest {
         var counts = new int[4];
         int right = 0;
         try (var fakes = Fakes.reciting(4096, "a", "b", "c"); var session = Session.open(fakes.model, 512, DType.F32);
-             var guessing = Session.open(fakes.model, 512, DType.F32, Speculation.lookup(4))) {
+             var guessing = Session.open(fakes.model, 512, DType.F32, Speculation.lookup(4), new AtomicLong()::incrementAndGet)) {
             for (int token = 0; token <= 3; token++) fakes.logitsAfter(token, -100, (float) Math.log(0.5), (float) Math.log(0.3), (float) Math.log(0.2), -100);
             for (int seed = 0; seed < 50; seed++) {
                 var request = new GenerationRequest(new int[] {0}, sampling.withSeed(seed), 200, List.of());
@@ -84,14 +84,14 @@ class NgramLookupTest {
     }
 
     @Test void anAnswerEndsWhereItWouldWithoutGuesses() {
-        try (var fakes = Fakes.endless(64); var session = Session.open(fakes.model, 64, DType.F32, Speculation.lookup(8))) {
+        try (var fakes = Fakes.endless(64); var session = Session.open(fakes.model, 64, DType.F32, Speculation.lookup(8), new AtomicLong()::incrementAndGet)) {
             var prompt = new int[] {1, 2, 3, 4, 5, 1};
             assertEquals("bcdefg", session.generate(greedy(prompt, 6), piece -> { }).text());
             assertEquals("bc", session.generate(greedy(prompt, 40, "d"), piece -> { }).text());
             assertEquals(58, session.generate(greedy(prompt, 1000), piece -> { }).tokens().length, "6 + 58 = 64");
             assertEquals("bcd", session.generate(greedy(prompt, 1000), piece -> { if (piece.tokens() == 3) session.cancel(); }).text());
         }
-        try (var fakes = Fakes.reciting("a", "b", "c", "d"); var session = Session.open(fakes.model, 64, DType.F32, Speculation.lookup(8))) {
+        try (var fakes = Fakes.reciting("a", "b", "c", "d"); var session = Session.open(fakes.model, 64, DType.F32, Speculation.lookup(8), new AtomicLong()::incrementAndGet)) {
             assertEquals("cd", session.generate(greedy(new int[] {2, 3, 4, 5, 1, 2}, 40), piece -> { }).text(), "the end token is guessed like any other");
         }
     }
@@ -102,7 +102,7 @@ class NgramLookupTest {
     }
 
     @Test void theStoryIsTheSame() throws IOException {
-        try (var backend = TestData.backend("cpu"); var model = Models.open(TestData.stories(), backend); var session = Session.open(model, 256, DType.F32, Speculation.lookup(6))) {
+        try (var backend = TestData.backend("cpu"); var model = Models.open(TestData.stories(), backend); var session = Session.open(model, 256, DType.F32, Speculation.lookup(6), new AtomicLong()::incrementAndGet)) {
             var request = new GenerationRequest(model.tokenizer().encodePrompt(MarkedText.trusted("")), SamplerSettings.GREEDY, 200, List.of());
             var result = session.generate(request, piece -> { });
             assertEquals(TestData.storiesText(), result.text().strip());

@@ -28,8 +28,8 @@ import jdk.incubator.vector.IntVector;
  */
 @FunctionalInterface
 interface RowDots {
-    /** By how many places to the right the fifth bit of a lane's first element of Q5_0 stands over its nibble; negative ones go round. */
-    IntVector FIFTHS = IntVector.zero(I).addIndex(1).sub(4);
+    /** By how many places to the right the fifth bits of Q5_0, low nibbles' and high ones', stand over their nibbles; negative ones go round. */
+    IntVector LOW_FIFTHS = IntVector.zero(I).addIndex(1).sub(4), HIGH_FIFTHS = LOW_FIFTHS.add(16);
 
     void rows(long y, long w, long rowBytes, int rows, long x, int in, long lanes);
 
@@ -41,7 +41,7 @@ interface RowDots {
             case I32 -> throw new UnsupportedOperationException("cpu: I32 is no weight format");
             case Q8_0 -> four(RowDots::q8);
             case Q4_0 -> four(RowDots::q4);
-            case Q5_0 -> two(RowDots::q5);
+            case Q5_0 -> L == 16 ? two(RowDots::q5) : UnpackedRows.of(dtype);
             case Q4_K -> two(SuperBlockDots::q4k);
             case Q5_K -> two(SuperBlockDots::q5k);
             case Q6_K -> two(SuperBlockDots::q6k);
@@ -197,7 +197,7 @@ interface RowDots {
 
     /*
      * As Q4_0, but for the fifth bits, which lie in one int for all 32 elements: rotated by as many places as an element has neighbours before it, its bit comes to stand over its
-     * nibble. An element is q + 16.
+     * nibble. An element is q + 16. For vectors of 16 alone.
      */
     private static void q5(long y, long yFar, long block, long far, long x, int in, long lanes) {
         FloatVector sum0 = FloatVector.zero(F), sum1 = sum0;
@@ -207,42 +207,23 @@ interface RowDots {
             var d1 = FloatVector.broadcast(F, half(other));
             var fifth0 = IntVector.broadcast(I, MEMORY.get(INT, block + 2));
             var fifth1 = IntVector.broadcast(I, MEMORY.get(INT, other + 2));
-            for (int j = 0; j < 16; j += B.length()) {
-                var bytes0 = ByteVector.fromMemorySegment(B, MEMORY, block + 6 + j, ORDER);
-                var bytes1 = ByteVector.fromMemorySegment(B, MEMORY, other + 6 + j, ORDER);
-                var low = FloatVector.fromMemorySegment(F, MEMORY, x + 4 * j, ORDER);
-                var high = FloatVector.fromMemorySegment(F, MEMORY, x + 4 * j + 64, ORDER);
-                var start = low.add(high).mul(-16);
-                var pairs0 = (IntVector) bytes0.convertShape(ZERO_EXTEND_B2I, I, 0);
-                var pairs1 = (IntVector) bytes1.convertShape(ZERO_EXTEND_B2I, I, 0);
-                var q0 = (FloatVector) pairs0.and(15).or(fifth0.lanewise(ROR, FIFTHS.add(j)).and(16)).castShape(F, 0);
-                var q1 = (FloatVector) pairs1.and(15).or(fifth1.lanewise(ROR, FIFTHS.add(j)).and(16)).castShape(F, 0);
-                var part0 = FMA ? q0.fma(low, start) : q0.mul(low).add(start);
-                var part1 = FMA ? q1.fma(low, start) : q1.mul(low).add(start);
-                q0 = (FloatVector) pairs0.lanewise(LSHR, 4).or(fifth0.lanewise(ROR, FIFTHS.add(j + 16)).and(16)).castShape(F, 0);
-                q1 = (FloatVector) pairs1.lanewise(LSHR, 4).or(fifth1.lanewise(ROR, FIFTHS.add(j + 16)).and(16)).castShape(F, 0);
-                part0 = FMA ? q0.fma(high, part0) : q0.mul(high).add(part0);
-                part1 = FMA ? q1.fma(high, part1) : q1.mul(high).add(part1);
-                sum0 = FMA ? part0.fma(d0, sum0) : part0.mul(d0).add(sum0);
-                sum1 = FMA ? part1.fma(d1, sum1) : part1.mul(d1).add(sum1);
-                if (TWO_PARTS) {
-                    low = FloatVector.fromMemorySegment(F, MEMORY, x + 4 * (j + L), ORDER);
-                    high = FloatVector.fromMemorySegment(F, MEMORY, x + 4 * (j + L) + 64, ORDER);
-                    start = low.add(high).mul(-16);
-                    pairs0 = (IntVector) bytes0.convertShape(ZERO_EXTEND_B2I, I, 1);
-                    pairs1 = (IntVector) bytes1.convertShape(ZERO_EXTEND_B2I, I, 1);
-                    q0 = (FloatVector) pairs0.and(15).or(fifth0.lanewise(ROR, FIFTHS.add(j + L)).and(16)).castShape(F, 0);
-                    q1 = (FloatVector) pairs1.and(15).or(fifth1.lanewise(ROR, FIFTHS.add(j + L)).and(16)).castShape(F, 0);
-                    part0 = FMA ? q0.fma(low, start) : q0.mul(low).add(start);
-                    part1 = FMA ? q1.fma(low, start) : q1.mul(low).add(start);
-                    q0 = (FloatVector) pairs0.lanewise(LSHR, 4).or(fifth0.lanewise(ROR, FIFTHS.add(j + L + 16)).and(16)).castShape(F, 0);
-                    q1 = (FloatVector) pairs1.lanewise(LSHR, 4).or(fifth1.lanewise(ROR, FIFTHS.add(j + L + 16)).and(16)).castShape(F, 0);
-                    part0 = FMA ? q0.fma(high, part0) : q0.mul(high).add(part0);
-                    part1 = FMA ? q1.fma(high, part1) : q1.mul(high).add(part1);
-                    sum0 = FMA ? part0.fma(d0, sum0) : part0.mul(d0).add(sum0);
-                    sum1 = FMA ? part1.fma(d1, sum1) : part1.mul(d1).add(sum1);
-                }
-            }
+            var bytes0 = ByteVector.fromMemorySegment(B, MEMORY, block + 6, ORDER);
+            var bytes1 = ByteVector.fromMemorySegment(B, MEMORY, other + 6, ORDER);
+            var low = FloatVector.fromMemorySegment(F, MEMORY, x, ORDER);
+            var high = FloatVector.fromMemorySegment(F, MEMORY, x + 64, ORDER);
+            var start = low.add(high).mul(-16);
+            var pairs0 = (IntVector) bytes0.convertShape(ZERO_EXTEND_B2I, I, 0);
+            var pairs1 = (IntVector) bytes1.convertShape(ZERO_EXTEND_B2I, I, 0);
+            var q0 = (FloatVector) pairs0.and(15).or(fifth0.lanewise(ROR, LOW_FIFTHS).and(16)).castShape(F, 0);
+            var q1 = (FloatVector) pairs1.and(15).or(fifth1.lanewise(ROR, LOW_FIFTHS).and(16)).castShape(F, 0);
+            var part0 = FMA ? q0.fma(low, start) : q0.mul(low).add(start);
+            var part1 = FMA ? q1.fma(low, start) : q1.mul(low).add(start);
+            q0 = (FloatVector) pairs0.lanewise(LSHR, 4).or(fifth0.lanewise(ROR, HIGH_FIFTHS).and(16)).castShape(F, 0);
+            q1 = (FloatVector) pairs1.lanewise(LSHR, 4).or(fifth1.lanewise(ROR, HIGH_FIFTHS).and(16)).castShape(F, 0);
+            part0 = FMA ? q0.fma(high, part0) : q0.mul(high).add(part0);
+            part1 = FMA ? q1.fma(high, part1) : q1.mul(high).add(part1);
+            sum0 = FMA ? part0.fma(d0, sum0) : part0.mul(d0).add(sum0);
+            sum1 = FMA ? part1.fma(d1, sum1) : part1.mul(d1).add(sum1);
         }
         sum0.intoMemorySegment(MEMORY, lanes, ORDER);                                                                  // reduce
         sum1.intoMemorySegment(MEMORY, lanes + 64, ORDER);

@@ -28,7 +28,8 @@ import jdk.incubator.vector.VectorSpecies;
  * is one and, one conversion and one fma. Scales are applied once for each group of 16 or 32, and what all elements of a group have taken off (-32 in Q6_K, the offsets of Q4_K
  * and Q5_K) is multiplied by the sum of the group's activations. Vectors of 16 floats hold all numbers of a block's head and keep them; shorter ones fetch them from scratch
  * memory. Two rows, not four: C2 takes 1 second for two and more than 6 for four. Loops over few steps end with !=, here and in {@link Unpack}: C2 splits a loop that it can
- * count in three, and of a handful of steps most then fall outside the fast part.
+ * count in three, and of a handful of steps most then fall outside the fast part. Sums lie in memory, and no vector is carried through two loops, one in
+ * the other: C2 would know its species only from what it saw elsewhere, and boxed here once shorter vectors had been at work (reading a prompt was enough).
  */
 final class SuperBlockDots {
     /** Where a worker's scratch memory holds 16 floats for each row's block, behind the lanes of vectors. */
@@ -38,9 +39,9 @@ final class SuperBlockDots {
 
     /** Which of the scales from a vector's first group on is that of each lane: four lanes have one (groups of 16, four elements a lane), or eight lanes have every second. */
     private static final VectorShuffle<Float> BY_FOUR = VectorShuffle.fromOp(F, lane -> lane / 4), BY_EIGHT = VectorShuffle.fromOp(F, lane -> lane / 8 * 2);
-    /** For vectors of 16: the same one or four scales further on, and all scales moved up by a vector's worth of quants. */
-    private static final VectorShuffle<Float> BY_FOUR_NEXT = VectorShuffle.fromOp(F, lane -> (lane / 4 + 4) % L), BY_EIGHT_NEXT = VectorShuffle.fromOp(F, lane -> (lane / 8 * 2 + 1) % L),
-        FOUR_UP = VectorShuffle.fromOp(F, lane -> (lane + 4) % L), EIGHT_UP = VectorShuffle.fromOp(F, lane -> (lane + 8) % L);
+    /** For vectors of 16, which take a block in two: the scales of high nibbles in the first half, and of both in the second. */
+    private static final VectorShuffle<Float> BY_FOUR_NEXT = later(BY_FOUR, 4), BY_FOUR_LATER = later(BY_FOUR, 8), BY_FOUR_LAST = later(BY_FOUR, 12),
+        BY_EIGHT_NEXT = later(BY_EIGHT, 1), BY_EIGHT_LATER = later(BY_EIGHT, 4), BY_EIGHT_LAST = later(BY_EIGHT, 5);
     private static final VectorMask<Float> OFFSETS = VectorMask.fromLong(F, 0xff00);
     /** Vectors of 16 ints take 32 bytes of upper bits twice: where each lane finds them, and how far down those of the second half lie. */
     private static final VectorShuffle<Integer> TWICE = VectorShuffle.fromOp(I, lane -> lane % 8);
@@ -51,14 +52,18 @@ final class SuperBlockDots {
 
     private SuperBlockDots() {}
 
+    private static VectorShuffle<Float> later(VectorShuffle<Float> shuffle, int scales) { return VectorShuffle.fromOp(F, lane -> (shuffle.laneSource(lane) + scales) % L); }
+
     /** y = w · x for the row at {@code block} and, at {@code y + yFar}, for the row {@code far} bytes further; with 0 and 0 they are one. */
     @FunctionalInterface
     interface Two { void rows(long y, long yFar, long block, long far, long x, int in, long lanes); }
 
     static void q4k(long y, long yFar, long block, long far, long x, int in, long lanes) {
-        FloatVector sum0 = FloatVector.zero(F), sum1 = sum0, scales0 = sum0, scales1 = sum0;
+        FloatVector.zero(F).intoMemorySegment(MEMORY, lanes, ORDER);
+        FloatVector.zero(F).intoMemorySegment(MEMORY, lanes + 64, ORDER);
         long header = lanes + HEADERS, other = block + far, sums = x + 4L * in;
         for (long last = block + in / 256 * 144; block != last; block += 144, other += 144, sums += 64) {
+            FloatVector scales0, scales1;
             if (L == 16) {
                 var v = FloatVector.fromMemorySegment(F, MEMORY, sums, ORDER);
                 int s0 = MEMORY.get(INT, block + 4), m0 = MEMORY.get(INT, block + 8), both0 = MEMORY.get(INT, block + 12);
@@ -66,22 +71,23 @@ final class SuperBlockDots {
                     .withLane(1, m0 & 0x3f3f3f3f | (long) (both0 >>> 4 & 0x0f0f0f0f | m0 >>> 2 & 0x30303030) << 32).reinterpretAsBytes();
                 var d0 = FloatVector.broadcast(F, half(block)).blend(FloatVector.broadcast(F, -half(block + 2)), OFFSETS);
                 scales0 = ((FloatVector) bytes0.castShape(F, 0)).mul(d0);
-                sum0 = FMA ? scales0.fma(v, sum0) : scales0.mul(v).add(sum0);
+                FloatVector.fromMemorySegment(F, MEMORY, lanes, ORDER).add(scales0.mul(v)).intoMemorySegment(MEMORY, lanes, ORDER);
                 int s1 = MEMORY.get(INT, other + 4), m1 = MEMORY.get(INT, other + 8), both1 = MEMORY.get(INT, other + 12);
                 var bytes1 = LongVector.broadcast(TWO_LONGS, s1 & 0x3f3f3f3f | (long) (both1 & 0x0f0f0f0f | s1 >>> 2 & 0x30303030) << 32)
                     .withLane(1, m1 & 0x3f3f3f3f | (long) (both1 >>> 4 & 0x0f0f0f0f | m1 >>> 2 & 0x30303030) << 32).reinterpretAsBytes();
                 var d1 = FloatVector.broadcast(F, half(other)).blend(FloatVector.broadcast(F, -half(other + 2)), OFFSETS);
                 scales1 = ((FloatVector) bytes1.castShape(F, 0)).mul(d1);
-                sum1 = FMA ? scales1.fma(v, sum1) : scales1.mul(v).add(sum1);
+                FloatVector.fromMemorySegment(F, MEMORY, lanes + 64, ORDER).add(scales1.mul(v)).intoMemorySegment(MEMORY, lanes + 64, ORDER);
             } else {
                 sixBits(block, header);
                 sixBits(other, header + 64);
+                scales0 = scales1 = FloatVector.zero(F);
                 for (int i = 0; i != 64; i += 4 * L) {
                     var v = FloatVector.fromMemorySegment(F, MEMORY, sums + i, ORDER);
                     scales0 = FloatVector.fromMemorySegment(F, MEMORY, header + i, ORDER);
-                    sum0 = FMA ? scales0.fma(v, sum0) : scales0.mul(v).add(sum0);
+                    FloatVector.fromMemorySegment(F, MEMORY, lanes, ORDER).add(scales0.mul(v)).intoMemorySegment(MEMORY, lanes, ORDER);
                     scales1 = FloatVector.fromMemorySegment(F, MEMORY, header + 64 + i, ORDER);
-                    sum1 = FMA ? scales1.fma(v, sum1) : scales1.mul(v).add(sum1);
+                    FloatVector.fromMemorySegment(F, MEMORY, lanes + 64, ORDER).add(scales1.mul(v)).intoMemorySegment(MEMORY, lanes + 64, ORDER);
                 }
             }
             for (int at = 0; at != 128; at += 4 * L, x += 32 * L) {                                                    // body: eight elements a lane of both rows
@@ -127,12 +133,10 @@ final class SuperBlockDots {
                 high1 = FMA ? q1.fma(a, high1) : q1.mul(a).add(high1);
                 FloatVector first0, first1, second0, second1;
                 if (L == 16) {
-                    first0 = scales0.rearrange(BY_EIGHT);
-                    second0 = scales0.rearrange(BY_EIGHT_NEXT);
-                    scales0 = scales0.rearrange(FOUR_UP);
-                    first1 = scales1.rearrange(BY_EIGHT);
-                    second1 = scales1.rearrange(BY_EIGHT_NEXT);
-                    scales1 = scales1.rearrange(FOUR_UP);
+                    first0 = at == 0 ? scales0.rearrange(BY_EIGHT) : scales0.rearrange(BY_EIGHT_LATER);
+                    second0 = at == 0 ? scales0.rearrange(BY_EIGHT_NEXT) : scales0.rearrange(BY_EIGHT_LAST);
+                    first1 = at == 0 ? scales1.rearrange(BY_EIGHT) : scales1.rearrange(BY_EIGHT_LATER);
+                    second1 = at == 0 ? scales1.rearrange(BY_EIGHT_NEXT) : scales1.rearrange(BY_EIGHT_LAST);
                 } else {
                     long scale = header + at / 32 * 8;
                     first0 = FloatVector.fromMemorySegment(F, MEMORY, scale, ORDER).rearrange(BY_EIGHT);
@@ -140,22 +144,24 @@ final class SuperBlockDots {
                     first1 = FloatVector.fromMemorySegment(F, MEMORY, scale + 64, ORDER).rearrange(BY_EIGHT);
                     second1 = FloatVector.fromMemorySegment(F, MEMORY, scale + 68, ORDER).rearrange(BY_EIGHT);
                 }
+                var sum0 = FloatVector.fromMemorySegment(F, MEMORY, lanes, ORDER);
                 sum0 = FMA ? low0.fma(first0, sum0) : low0.mul(first0).add(sum0);
+                (FMA ? high0.fma(second0, sum0) : high0.mul(second0).add(sum0)).intoMemorySegment(MEMORY, lanes, ORDER);
+                var sum1 = FloatVector.fromMemorySegment(F, MEMORY, lanes + 64, ORDER);
                 sum1 = FMA ? low1.fma(first1, sum1) : low1.mul(first1).add(sum1);
-                sum0 = FMA ? high0.fma(second0, sum0) : high0.mul(second0).add(sum0);
-                sum1 = FMA ? high1.fma(second1, sum1) : high1.mul(second1).add(sum1);
+                (FMA ? high1.fma(second1, sum1) : high1.mul(second1).add(sum1)).intoMemorySegment(MEMORY, lanes + 64, ORDER);
             }
         }
-        sum0.intoMemorySegment(MEMORY, lanes, ORDER);
-        sum1.intoMemorySegment(MEMORY, lanes + 64, ORDER);
         MEMORY.set(FLOAT, y, Lanes.sum(lanes));
         MEMORY.set(FLOAT, y + yFar, Lanes.sum(lanes + 64));
     }
 
     static void q5k(long y, long yFar, long block, long far, long x, int in, long lanes) {
-        FloatVector sum0 = FloatVector.zero(F), sum1 = sum0, scales0 = sum0, scales1 = sum0;
+        FloatVector.zero(F).intoMemorySegment(MEMORY, lanes, ORDER);
+        FloatVector.zero(F).intoMemorySegment(MEMORY, lanes + 64, ORDER);
         long header = lanes + HEADERS, other = block + far, sums = x + 4L * in;
         for (long last = block + in / 256 * 176; block != last; block += 176, other += 176, sums += 64) {
+            FloatVector scales0, scales1;
             if (L == 16) {
                 var v = FloatVector.fromMemorySegment(F, MEMORY, sums, ORDER);
                 int s0 = MEMORY.get(INT, block + 4), m0 = MEMORY.get(INT, block + 8), both0 = MEMORY.get(INT, block + 12);
@@ -163,22 +169,23 @@ final class SuperBlockDots {
                     .withLane(1, m0 & 0x3f3f3f3f | (long) (both0 >>> 4 & 0x0f0f0f0f | m0 >>> 2 & 0x30303030) << 32).reinterpretAsBytes();
                 var d0 = FloatVector.broadcast(F, half(block)).blend(FloatVector.broadcast(F, -half(block + 2)), OFFSETS);
                 scales0 = ((FloatVector) bytes0.castShape(F, 0)).mul(d0);
-                sum0 = FMA ? scales0.fma(v, sum0) : scales0.mul(v).add(sum0);
+                FloatVector.fromMemorySegment(F, MEMORY, lanes, ORDER).add(scales0.mul(v)).intoMemorySegment(MEMORY, lanes, ORDER);
                 int s1 = MEMORY.get(INT, other + 4), m1 = MEMORY.get(INT, other + 8), both1 = MEMORY.get(INT, other + 12);
                 var bytes1 = LongVector.broadcast(TWO_LONGS, s1 & 0x3f3f3f3f | (long) (both1 & 0x0f0f0f0f | s1 >>> 2 & 0x30303030) << 32)
                     .withLane(1, m1 & 0x3f3f3f3f | (long) (both1 >>> 4 & 0x0f0f0f0f | m1 >>> 2 & 0x30303030) << 32).reinterpretAsBytes();
                 var d1 = FloatVector.broadcast(F, half(other)).blend(FloatVector.broadcast(F, -half(other + 2)), OFFSETS);
                 scales1 = ((FloatVector) bytes1.castShape(F, 0)).mul(d1);
-                sum1 = FMA ? scales1.fma(v, sum1) : scales1.mul(v).add(sum1);
+                FloatVector.fromMemorySegment(F, MEMORY, lanes + 64, ORDER).add(scales1.mul(v)).intoMemorySegment(MEMORY, lanes + 64, ORDER);
             } else {
                 sixBits(block, header);
                 sixBits(other, header + 64);
+                scales0 = scales1 = FloatVector.zero(F);
                 for (int i = 0; i != 64; i += 4 * L) {
                     var v = FloatVector.fromMemorySegment(F, MEMORY, sums + i, ORDER);
                     scales0 = FloatVector.fromMemorySegment(F, MEMORY, header + i, ORDER);
-                    sum0 = FMA ? scales0.fma(v, sum0) : scales0.mul(v).add(sum0);
+                    FloatVector.fromMemorySegment(F, MEMORY, lanes, ORDER).add(scales0.mul(v)).intoMemorySegment(MEMORY, lanes, ORDER);
                     scales1 = FloatVector.fromMemorySegment(F, MEMORY, header + 64 + i, ORDER);
-                    sum1 = FMA ? scales1.fma(v, sum1) : scales1.mul(v).add(sum1);
+                    FloatVector.fromMemorySegment(F, MEMORY, lanes + 64, ORDER).add(scales1.mul(v)).intoMemorySegment(MEMORY, lanes + 64, ORDER);
                 }
             }
             for (int at = 0; at != 128; at += 4 * L, x += 32 * L) {                                                    // body: eight elements a lane of both rows
@@ -232,12 +239,10 @@ final class SuperBlockDots {
                 high1 = FMA ? q1.fma(a, high1) : q1.mul(a).add(high1);
                 FloatVector first0, first1, second0, second1;
                 if (L == 16) {
-                    first0 = scales0.rearrange(BY_EIGHT);
-                    second0 = scales0.rearrange(BY_EIGHT_NEXT);
-                    scales0 = scales0.rearrange(FOUR_UP);
-                    first1 = scales1.rearrange(BY_EIGHT);
-                    second1 = scales1.rearrange(BY_EIGHT_NEXT);
-                    scales1 = scales1.rearrange(FOUR_UP);
+                    first0 = at == 0 ? scales0.rearrange(BY_EIGHT) : scales0.rearrange(BY_EIGHT_LATER);
+                    second0 = at == 0 ? scales0.rearrange(BY_EIGHT_NEXT) : scales0.rearrange(BY_EIGHT_LAST);
+                    first1 = at == 0 ? scales1.rearrange(BY_EIGHT) : scales1.rearrange(BY_EIGHT_LATER);
+                    second1 = at == 0 ? scales1.rearrange(BY_EIGHT_NEXT) : scales1.rearrange(BY_EIGHT_LAST);
                 } else {
                     long scale = header + at / 32 * 8;
                     first0 = FloatVector.fromMemorySegment(F, MEMORY, scale, ORDER).rearrange(BY_EIGHT);
@@ -245,41 +250,44 @@ final class SuperBlockDots {
                     first1 = FloatVector.fromMemorySegment(F, MEMORY, scale + 64, ORDER).rearrange(BY_EIGHT);
                     second1 = FloatVector.fromMemorySegment(F, MEMORY, scale + 68, ORDER).rearrange(BY_EIGHT);
                 }
+                var sum0 = FloatVector.fromMemorySegment(F, MEMORY, lanes, ORDER);
                 sum0 = FMA ? low0.fma(first0, sum0) : low0.mul(first0).add(sum0);
+                (FMA ? high0.fma(second0, sum0) : high0.mul(second0).add(sum0)).intoMemorySegment(MEMORY, lanes, ORDER);
+                var sum1 = FloatVector.fromMemorySegment(F, MEMORY, lanes + 64, ORDER);
                 sum1 = FMA ? low1.fma(first1, sum1) : low1.mul(first1).add(sum1);
-                sum0 = FMA ? high0.fma(second0, sum0) : high0.mul(second0).add(sum0);
-                sum1 = FMA ? high1.fma(second1, sum1) : high1.mul(second1).add(sum1);
+                (FMA ? high1.fma(second1, sum1) : high1.mul(second1).add(sum1)).intoMemorySegment(MEMORY, lanes + 64, ORDER);
             }
         }
-        sum0.intoMemorySegment(MEMORY, lanes, ORDER);
-        sum1.intoMemorySegment(MEMORY, lanes + 64, ORDER);
         MEMORY.set(FLOAT, y, Lanes.sum(lanes));
         MEMORY.set(FLOAT, y + yFar, Lanes.sum(lanes + 64));
     }
 
     static void q6k(long y, long yFar, long block, long far, long x, int in, long lanes) {
-        FloatVector sum0 = FloatVector.zero(F), sum1 = sum0, scales0 = sum0, scales1 = sum0;
+        FloatVector.zero(F).intoMemorySegment(MEMORY, lanes, ORDER);
+        FloatVector.zero(F).intoMemorySegment(MEMORY, lanes + 64, ORDER);
         long header = lanes + HEADERS, other = block + far, sums = x + 4L * in;
         for (long last = block + in / 256 * 210; block != last; block += 210, other += 210, sums += 64) {
+            FloatVector scales0, scales1;
             if (L == 16) {
                 var v = FloatVector.fromMemorySegment(F, MEMORY, sums, ORDER);
                 var bytes0 = ByteVector.fromMemorySegment(SIXTEEN, MEMORY, block + 192, ORDER);
                 var d0 = FloatVector.broadcast(F, half(block + 208));
                 scales0 = ((FloatVector) bytes0.castShape(F, 0)).mul(d0);
-                sum0 = FMA ? scales0.fma(v, sum0) : scales0.mul(v).add(sum0);
+                FloatVector.fromMemorySegment(F, MEMORY, lanes, ORDER).add(scales0.mul(v)).intoMemorySegment(MEMORY, lanes, ORDER);
                 var bytes1 = ByteVector.fromMemorySegment(SIXTEEN, MEMORY, other + 192, ORDER);
                 var d1 = FloatVector.broadcast(F, half(other + 208));
                 scales1 = ((FloatVector) bytes1.castShape(F, 0)).mul(d1);
-                sum1 = FMA ? scales1.fma(v, sum1) : scales1.mul(v).add(sum1);
+                FloatVector.fromMemorySegment(F, MEMORY, lanes + 64, ORDER).add(scales1.mul(v)).intoMemorySegment(MEMORY, lanes + 64, ORDER);
             } else {
                 eightBits(block, header);
                 eightBits(other, header + 64);
+                scales0 = scales1 = FloatVector.zero(F);
                 for (int i = 0; i != 64; i += 4 * L) {
                     var v = FloatVector.fromMemorySegment(F, MEMORY, sums + i, ORDER);
                     scales0 = FloatVector.fromMemorySegment(F, MEMORY, header + i, ORDER);
-                    sum0 = FMA ? scales0.fma(v, sum0) : scales0.mul(v).add(sum0);
+                    FloatVector.fromMemorySegment(F, MEMORY, lanes, ORDER).add(scales0.mul(v)).intoMemorySegment(MEMORY, lanes, ORDER);
                     scales1 = FloatVector.fromMemorySegment(F, MEMORY, header + 64 + i, ORDER);
-                    sum1 = FMA ? scales1.fma(v, sum1) : scales1.mul(v).add(sum1);
+                    FloatVector.fromMemorySegment(F, MEMORY, lanes + 64, ORDER).add(scales1.mul(v)).intoMemorySegment(MEMORY, lanes + 64, ORDER);
                 }
             }
             for (int at = 0; at != 128; at += 4 * L, x += 32 * L) {                                                    // body: eight elements a lane of both rows
@@ -333,12 +341,10 @@ final class SuperBlockDots {
                 high1 = FMA ? q1.fma(a, high1) : q1.mul(a).add(high1);
                 FloatVector first0, first1, second0, second1;
                 if (L == 16) {
-                    first0 = scales0.rearrange(BY_FOUR);
-                    second0 = scales0.rearrange(BY_FOUR_NEXT);
-                    scales0 = scales0.rearrange(EIGHT_UP);
-                    first1 = scales1.rearrange(BY_FOUR);
-                    second1 = scales1.rearrange(BY_FOUR_NEXT);
-                    scales1 = scales1.rearrange(EIGHT_UP);
+                    first0 = at == 0 ? scales0.rearrange(BY_FOUR) : scales0.rearrange(BY_FOUR_LATER);
+                    second0 = at == 0 ? scales0.rearrange(BY_FOUR_NEXT) : scales0.rearrange(BY_FOUR_LAST);
+                    first1 = at == 0 ? scales1.rearrange(BY_FOUR) : scales1.rearrange(BY_FOUR_LATER);
+                    second1 = at == 0 ? scales1.rearrange(BY_FOUR_NEXT) : scales1.rearrange(BY_FOUR_LAST);
                 } else {
                     long scale = header + (at / 64 * 8 + at % 64 / 16) * 4;
                     first0 = FloatVector.fromMemorySegment(F, MEMORY, scale, ORDER).rearrange(BY_FOUR);
@@ -346,14 +352,14 @@ final class SuperBlockDots {
                     first1 = FloatVector.fromMemorySegment(F, MEMORY, scale + 64, ORDER).rearrange(BY_FOUR);
                     second1 = FloatVector.fromMemorySegment(F, MEMORY, scale + 80, ORDER).rearrange(BY_FOUR);
                 }
+                var sum0 = FloatVector.fromMemorySegment(F, MEMORY, lanes, ORDER);
                 sum0 = FMA ? low0.fma(first0, sum0) : low0.mul(first0).add(sum0);
+                (FMA ? high0.fma(second0, sum0) : high0.mul(second0).add(sum0)).intoMemorySegment(MEMORY, lanes, ORDER);
+                var sum1 = FloatVector.fromMemorySegment(F, MEMORY, lanes + 64, ORDER);
                 sum1 = FMA ? low1.fma(first1, sum1) : low1.mul(first1).add(sum1);
-                sum0 = FMA ? high0.fma(second0, sum0) : high0.mul(second0).add(sum0);
-                sum1 = FMA ? high1.fma(second1, sum1) : high1.mul(second1).add(sum1);
+                (FMA ? high1.fma(second1, sum1) : high1.mul(second1).add(sum1)).intoMemorySegment(MEMORY, lanes + 64, ORDER);
             }
         }
-        sum0.intoMemorySegment(MEMORY, lanes, ORDER);
-        sum1.intoMemorySegment(MEMORY, lanes + 64, ORDER);
         MEMORY.set(FLOAT, y, Lanes.sum(lanes));
         MEMORY.set(FLOAT, y + yFar, Lanes.sum(lanes + 64));
     }
