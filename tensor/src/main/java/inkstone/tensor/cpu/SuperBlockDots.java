@@ -27,7 +27,7 @@ import jdk.incubator.vector.VectorSpecies;
  * which makes q times a power of two, an exact float, and the activations come in the order and with the power of two that answers it ({@link Order}). For a vector of weights that
  * is one and, one conversion and one fma. Scales are applied once for each group of 16 or 32, and what all elements of a group have taken off (-32 in Q6_K, the offsets of Q4_K
  * and Q5_K) is multiplied by the sum of the group's activations. Vectors of 16 floats hold all numbers of a block's head and keep them; shorter ones fetch them from scratch
- * memory. Two rows, not four: C2 takes 1 second for two and more than 6 for four. Loops over few steps end with !=, here and in {@link Unpack}: C2 splits a loop that it can
+ * memory. Two rows, not four, which C2 had not compiled after 6 seconds (SPEED.md). Loops over few steps end with !=, here and in {@link Unpack}: C2 splits a loop that it can
  * count in three, and of a handful of steps most then fall outside the fast part. Sums lie in memory, and no vector is carried through two loops, one in
  * the other: C2 would know its species only from what it saw elsewhere, and boxed here once shorter vectors had been at work (reading a prompt was enough).
  */
