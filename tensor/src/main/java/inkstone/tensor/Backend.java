@@ -12,6 +12,8 @@ public interface Backend extends AutoCloseable {
 
     Kernels kernels();
 
+    Gradients gradients();
+
     /** Fresh zeroed memory of the backend, aligned to 64 bytes, until {@link #free}. */
     MemorySegment allocate(long bytes);
 
@@ -32,6 +34,9 @@ public interface Backend extends AutoCloseable {
 
     /** Within the backend; sizes are equal, and the two may overlap. */
     void copy(MemorySegment destination, MemorySegment source);
+
+    /** Fills with zeros. */
+    void clear(MemorySegment memory);
 
     /** Returns when every kernel launched so far has finished. */
     void synchronize();

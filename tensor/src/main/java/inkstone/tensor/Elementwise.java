@@ -10,5 +10,7 @@ public enum Elementwise {
     /** max(z, 0)² (So et al. 2021, arXiv:2109.08668) */
     RELU_SQUARED,
     /** z where it is above 0, else eᶻ - 1 (Clevert et al. 2015, arXiv:1511.07289) */
-    ELU
+    ELU,
+    /** ln(1 + eᶻ): -ln of the sigmoid of -z */
+    SOFTPLUS
 }

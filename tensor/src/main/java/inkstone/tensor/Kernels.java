@@ -1,8 +1,8 @@
 package inkstone.tensor;
 
 /**
- * What a backend computes. Destination first; no kernel allocates tensors, checks shapes (operations on {@link Tensor} do) or knows about gradients:
- * a backward kernel stands beside its forward as a method of its own. "Any weight format" means F32, F16, BF16 and every quantized {@link DType}.
+ * What a backend computes. Destination first; no kernel allocates tensors, checks shapes (operations on {@link Tensor} do) or knows about gradients,
+ * whose kernels are in {@link Gradients}. "Any weight format" means F32, F16, BF16 and every quantized {@link DType}.
  * A format that a backend lacks throws {@link UnsupportedOperationException} naming kernel and format.
  */
 public interface Kernels {
@@ -135,4 +135,28 @@ public interface Kernels {
 
     /** y[i] = x[rows[i]]. y F32 [m, d], x F32 [n, d], rows I32 [m]. */
     void gatherRows(Tensor y, Tensor x, Tensor rows);
+
+    // ---- training ----------------------------------------------------------------------------------------------------------------------------------
+
+    /**
+     * y = x / (1 - rate), or 0 where the element's random number is below rate: word i mod 4 of {@link Philox} of counter i / 4 and this key, as a fraction of 2³². F32, same
+     * shapes.
+     */
+    void dropout(Tensor y, Tensor x, float rate, long key);
+
+    /** y = sum of x, in an order that depends on the shape alone. y F32 [1], x F32. */
+    void sum(Tensor y, Tensor x);
+
+    /** y[i] = ln(sum over c of exp(logits[i][c])) - logits[i][targets[i]], 0 where targets[i] is -1. y F32 [n], logits F32 [n, classes], targets I32 [n] in [-1, classes). */
+    void crossEntropy(Tensor y, Tensor logits, Tensor targets);
+
+    /**
+     * A step of AdamW (Loshchilov & Hutter 2017, arXiv:1711.05101): g = gradient · scale, m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g²,
+     * weight -= rate (m / (1 - beta1ᵗ) / (sqrt(v / (1 - beta2ᵗ)) + eps) + decay weight). weight, gradient F32; m and v F32 of the same size, or both Q8_0, where
+     * v holds the square root; see {@link AdamStates}.
+     */
+    void adamW(Tensor weight, Tensor gradient, Tensor m, Tensor v, AdamStep step);
+
+    /** average += (weight - average) · share, F32, same shapes: an exponential moving average of weights. */
+    void average(Tensor average, Tensor weight, float share);
 }

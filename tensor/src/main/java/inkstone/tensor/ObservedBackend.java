@@ -32,12 +32,14 @@ public final class ObservedBackend implements Backend {
 
     @Override public String name() { return backend.name(); }
     @Override public Kernels kernels() { return kernels; }
+    @Override public Gradients gradients() { return backend.gradients(); }
     @Override public MemorySegment allocate(long bytes) { return backend.allocate(bytes); }
     @Override public void free(MemorySegment memory) { backend.free(memory); }
     @Override public MemorySegment resident(MemorySegment host) { return backend.resident(host); }
     @Override public void upload(MemorySegment destination, MemorySegment host) { backend.upload(destination, host); }
     @Override public void download(MemorySegment host, MemorySegment source) { backend.download(host, source); }
     @Override public void copy(MemorySegment destination, MemorySegment source) { backend.copy(destination, source); }
+    @Override public void clear(MemorySegment memory) { backend.clear(memory); }
     @Override public void synchronize() { backend.synchronize(); }
     @Override public void close() { backend.close(); }
 
@@ -102,5 +104,10 @@ public final class ObservedBackend implements Backend {
         @Override public void concat(Tensor y, Tensor a, Tensor b) { kernels.concat(y, a, b); }
         @Override public void columns(Tensor y, Tensor x, int from) { kernels.columns(y, x, from); }
         @Override public void gatherRows(Tensor y, Tensor x, Tensor rows) { kernels.gatherRows(y, x, rows); }
+        @Override public void dropout(Tensor y, Tensor x, float rate, long key) { kernels.dropout(y, x, rate, key); }
+        @Override public void sum(Tensor y, Tensor x) { kernels.sum(y, x); }
+        @Override public void crossEntropy(Tensor y, Tensor logits, Tensor targets) { kernels.crossEntropy(y, logits, targets); }
+        @Override public void adamW(Tensor weight, Tensor gradient, Tensor m, Tensor v, AdamStep step) { kernels.adamW(weight, gradient, m, v, step); }
+        @Override public void average(Tensor average, Tensor weight, float share) { kernels.average(average, weight, share); }
     }
 }

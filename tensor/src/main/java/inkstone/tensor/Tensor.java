@@ -13,13 +13,25 @@ public final class Tensor {
     private final Shape shape;
     private final DType dtype;
     private final MemorySegment data;
+    /** Of an activation: which of its scope's arenas it lies in. */
+    private final int depth;
+    /** Of a view: what it is a part of, and how the gradient of that becomes its own. */
+    private final Tensor whole;
+    private final UnaryOperator<Tensor> part;
+    private boolean learns;
+    private Tensor gradient;
 
-    Tensor(Scope scope, Shape shape, DType dtype, MemorySegment data) {
+    private Tensor(Scope scope, Shape shape, DType dtype, MemorySegment data, int depth, Tensor whole, UnaryOperator<Tensor> part) {
         this.scope = scope;
         this.shape = shape;
         this.dtype = dtype;
         this.data = data;
+        this.depth = depth;
+        this.whole = whole;
+        this.part = part;
     }
+
+    Tensor(Scope scope, Shape shape, DType dtype, MemorySegment data, int depth) { this(scope, shape, dtype, data, depth, null, null); }
 
     /** A weight or cache: memory the caller owns, no scope. Its address need not be aligned: safetensors files promise nothing. */
     public static Tensor of(DType dtype, MemorySegment data, int... dims) {
@@ -27,7 +39,15 @@ public final class Tensor {
         long expected = dtype.bytes(shape.elements());
         require(shape.last() % dtype.blockSize == 0, "%s needs rows of whole blocks of %d, got %s", dtype, dtype.blockSize, shape);
         require(data.byteSize() == expected, "%s %s takes %d bytes, got %d", dtype, shape, expected, data.byteSize());
-        return new Tensor(null, shape, dtype, data);
+        return new Tensor(null, shape, dtype, data, 0);
+    }
+
+    /** A weight that learns, F32: memory the caller owns, and memory of the same size in which its gradient gathers until the caller clears it. */
+    public static Tensor learning(MemorySegment data, MemorySegment gradient, int... dims) {
+        var weight = of(DType.F32, data, dims);
+        weight.learns = true;
+        weight.gradient = of(DType.F32, gradient, dims);
+        return weight;
     }
 
     public Shape shape() { return shape; }
@@ -66,7 +86,7 @@ public final class Tensor {
     public Tensor view(int... dims) {
         var seen = new Shape(dims);
         require(seen.elements() == shape.elements() && seen.last() % dtype.blockSize == 0, "view: %s cannot be seen as %s", this, seen);
-        return new Tensor(scope, seen, dtype, data);
+        return new Tensor(scope, seen, dtype, data, depth, this, gradient -> gradient.view(dims));
     }
 
     /** The same memory from index {@code from} to {@code to - 1} of the first dimension. */
@@ -75,14 +95,61 @@ public final class Tensor {
         var dims = shape.toArray();
         dims[0] = to - from;
         long bytes = shape.dim(0) == 0 ? 0 : dtype.bytes(shape.elements() / shape.dim(0));
-        return new Tensor(scope, new Shape(dims), dtype, data.asSlice(from * bytes, (to - from) * bytes));
+        return new Tensor(scope, new Shape(dims), dtype, data.asSlice(from * bytes, (to - from) * bytes), depth, this, gradient -> gradient.rows(from, to));
     }
 
     /**
      * {@code block} of this activation, keeping only the result: the memory of everything else that it made is handed out again, so the layers of a model need the memory
      * of one. Nothing but the result may be used afterwards.
      */
-    public Tensor local(UnaryOperator<Tensor> block) { return scope.local(() -> block.apply(this)); }
+    public Tensor local(UnaryOperator<Tensor> block) { return scope.local(this, block); }
+
+    // ---- gradients ---------------------------------------------------------------------------------------------------------------------------------
+
+    /** Whether a gradient is wanted: of weights that learn, and of what was computed from them in a training scope. */
+    public boolean learns() { return whole == null ? learns : whole.learns(); }
+
+    /** F32 of the same shape, to which backward kernels add; null where none is wanted. Of an activation it is zeros until then, and dies with it. */
+    public Tensor gradient() {
+        if (!learns()) return null;
+        if (whole != null) return part.apply(whole.gradient());
+        if (gradient == null) gradient = new Tensor(scope, shape, DType.F32, scope.gradient(data.byteSize(), depth), depth);
+        return gradient;
+    }
+
+    /** This activation as something that learns, although it came from nothing that does: for the gradient of a result by its input. */
+    public Tensor learning() {
+        require(scope != null && scope.training() && dtype == DType.F32, "learning: %s is no F32 activation of a training scope", this);
+        learns = true;
+        return this;
+    }
+
+    /** Whether any gradient has come to this. */
+    private boolean reached() { return whole == null ? gradient != null : whole.reached(); }
+
+    /** Adds a gradient. One that nobody reads or changes from now on ({@code last}) is taken as it is by the first that has none. */
+    void gradientFrom(Tensor other, boolean last) {
+        if (!learns()) return;
+        if (last && scope != null && whole == null && gradient == null && other.depth <= depth) gradient = other; else other.gradients().scale(gradient(), other, 1);
+    }
+
+    /** Marks this as computed from something that learns; {@code backward} carries its gradient on. */
+    Tensor recorded(Runnable backward) {
+        learns = true;
+        scope.record(() -> { if (reached()) backward.run(); });
+        return this;
+    }
+
+    private Tensor record(Runnable backward, Tensor... inputs) {
+        if (!scope.recording()) return this;
+        for (var input : inputs) if (input != null && input.learns()) return recorded(backward);
+        return this;
+    }
+
+    /** For an operation whose gradient nobody has written. */
+    private Tensor recordNothing(String op, Tensor... inputs) {
+        return record(() -> { throw new UnsupportedOperationException("%s has no gradient: models with it can be run, not trained".formatted(op)); }, inputs);
+    }
 
     // ---- operations --------------------------------------------------------------------------------------------------------------------------------
 
@@ -93,7 +160,7 @@ public final class Tensor {
             "embedding: expected I32 [n] and a table [vocabulary, dim], got %s and %s", this, table);
         Tensor y = scope.tensor(DType.F32, shape.dim(0), table.shape.last());
         kernels().embedding(y, this, table);
-        return y;
+        return y.record(() -> gradients().embedding(table.gradient(), this, y.gradient()), table);
     }
 
     /** y = x Wᵀ + bias: this F32 [n, in], weight [out, in] in any weight format, bias F32 [out] or null -> [n, out]. */
@@ -104,7 +171,10 @@ public final class Tensor {
         require(bias == null || bias.dtype == DType.F32 && bias.shape.equals(new Shape(weight.shape.dim(0))), "linear: weight %s does not fit bias %s", weight.shape, bias);
         Tensor y = scope.tensor(DType.F32, shape.dim(0), weight.shape.dim(0));
         kernels().linear(y, this, weight, bias);
-        return y;
+        return y.record(() -> {
+            if (learns()) gradients().linearInput(gradient(), y.gradient(), weight);
+            if (weight.learns() || bias != null && bias.learns()) gradients().linearWeight(weight.gradient(), bias == null ? null : bias.gradient(), y.gradient(), this);
+        }, this, weight, bias);
     }
 
     public Tensor add(Tensor other) {
@@ -112,7 +182,10 @@ public final class Tensor {
         require(other.dtype == DType.F32 && shape.equals(other.shape), "add: %s does not fit %s", this, other);
         Tensor y = like();
         kernels().add(y, this, other);
-        return y;
+        return y.record(() -> {
+            other.gradientFrom(y.gradient(), false);
+            gradientFrom(y.gradient(), true);
+        }, this, other);
     }
 
     /** y = x / sqrt(mean(x²) + eps) · weight, over the last axis (Zhang & Sennrich 2019, arXiv:1910.07467). weight F32 [d]. */
@@ -121,7 +194,7 @@ public final class Tensor {
         require(weight.dtype == DType.F32 && weight.shape.equals(new Shape(shape.last())), "rmsNorm: x has %d features, weight is %s", shape.last(), weight);
         Tensor y = like();
         kernels().rmsNorm(y, this, weight, eps);
-        return y;
+        return y.record(() -> gradients().rmsNorm(gradient(), weight.gradient(), y.gradient(), this, weight, eps), this, weight);
     }
 
     /**
@@ -135,7 +208,7 @@ public final class Tensor {
         require(bias == null || bias.dtype == DType.F32 && bias.shape.equals(weight.shape), "layerNorm: weight is %s, bias %s", weight, bias);
         Tensor y = like();
         kernels().layerNorm(y, this, weight, bias, eps);
-        return y;
+        return y.record(() -> gradients().layerNorm(gradient(), weight.gradient(), bias == null ? null : bias.gradient(), y.gradient(), this, weight, eps), this, weight, bias);
     }
 
     /** this · factor */
@@ -143,7 +216,7 @@ public final class Tensor {
         requireFloat("scale");
         Tensor y = like();
         kernels().scale(y, this, factor);
-        return y;
+        return y.record(() -> gradients().scale(gradient(), y.gradient(), factor), this);
     }
 
     /** cap · tanh(this / cap) (Gemma Team 2024, arXiv:2408.00118). */
@@ -152,7 +225,7 @@ public final class Tensor {
         require(cap > 0 && cap < Float.POSITIVE_INFINITY, "softCap: expected a cap above 0, got %s", cap);
         Tensor y = like();
         kernels().softCap(y, this, cap);
-        return y;
+        return y.record(() -> gradients().softCap(gradient(), y.gradient(), y, cap), this);
     }
 
     /** function(this), element by element. */
@@ -160,7 +233,7 @@ public final class Tensor {
         requireFloat("map");
         Tensor y = like();
         kernels().map(y, this, function);
-        return y;
+        return y.record(() -> gradients().map(gradient(), y.gradient(), this, function), this);
     }
 
     public Tensor mul(Tensor other) {
@@ -168,7 +241,7 @@ public final class Tensor {
         require(other.dtype == DType.F32 && shape.equals(other.shape), "mul: %s does not fit %s", this, other);
         Tensor y = like();
         kernels().mul(y, this, other);
-        return y;
+        return y.record(() -> gradients().mul(gradient(), other.gradient(), y.gradient(), this, other), this, other);
     }
 
     /** this + (other - this) · weight: all F32 [n, d], or weight [d] for every row. */
@@ -178,7 +251,7 @@ public final class Tensor {
         require(weight.dtype == DType.F32 && (weight.shape.equals(shape) || weight.shape.equals(new Shape(shape.last()))), "lerp: %s does not fit weight %s", this, weight);
         Tensor y = like();
         kernels().lerp(y, this, other, weight);
-        return y;
+        return y.record(() -> gradients().lerp(gradient(), other.gradient(), weight.gradient(), y.gradient(), this, other, weight), this, other, weight);
     }
 
     /** Turns each head by its row's position, I32 [n] (Su et al. 2021, arXiv:2104.09864). */
@@ -191,7 +264,7 @@ public final class Tensor {
         requireRowInts("rope", "positions", positions);
         Tensor y = like();
         kernels().rope(y, this, positions, rope);
-        return y;
+        return y.record(() -> gradients().rope(gradient(), y.gradient(), positions, rope), this);
     }
 
     /** silu(this) · up (Shazeer 2020, arXiv:2002.05202). */
@@ -199,7 +272,7 @@ public final class Tensor {
         requireGate("swiglu", up);
         Tensor y = like();
         kernels().swiglu(y, this, up);
-        return y;
+        return y.record(() -> gradients().swiglu(gradient(), up.gradient(), y.gradient(), this, up), this, up);
     }
 
     /** gelu(this), the tanh form; see {@link Kernels#gelu}. */
@@ -207,7 +280,7 @@ public final class Tensor {
         requireFloat("gelu");
         Tensor y = like();
         kernels().gelu(y, this);
-        return y;
+        return y.record(() -> gradients().gelu(gradient(), y.gradient(), this), this);
     }
 
     /** gelu(this) · up (Shazeer 2020, arXiv:2002.05202). */
@@ -215,7 +288,7 @@ public final class Tensor {
         requireGate("geglu", up);
         Tensor y = like();
         kernels().geglu(y, this, up);
-        return y;
+        return y.record(() -> gradients().geglu(gradient(), up.gradient(), y.gradient(), this, up), this, up);
     }
 
     /** The gate of gpt-oss; see {@link Kernels#clampedSwiglu}. */
@@ -224,7 +297,39 @@ public final class Tensor {
         require(alpha > 0 && limit > 0, "clampedSwiglu: expected alpha and limit above 0, got %s and %s", alpha, limit);
         Tensor y = like();
         kernels().clampedSwiglu(y, this, up, alpha, limit);
-        return y;
+        return y.record(() -> gradients().clampedSwiglu(gradient(), up.gradient(), y.gradient(), this, up, alpha, limit), this, up);
+    }
+
+    /**
+     * This with a share {@code rate} of its elements set to 0 and the others divided by 1 - rate (Srivastava et al. 2014), in a training scope; itself elsewhere. Which ones
+     * depends on the scope's seed and on how many dropouts came before in the step.
+     */
+    public Tensor dropout(float rate) {
+        requireFloat("dropout");
+        require(rate >= 0 && rate < 1, "dropout: expected a rate from 0 to below 1, got %s", rate);
+        if (rate == 0 || !scope.training()) return this;
+        long key = scope.nextDrop();
+        Tensor y = like();
+        kernels().dropout(y, this, rate, key);
+        return y.record(() -> gradients().dropout(gradient(), y.gradient(), rate, key), this);
+    }
+
+    /** The sum of all elements: [1]. */
+    public Tensor sum() {
+        requireFloat("sum");
+        Tensor y = scope.tensor(DType.F32, 1);
+        kernels().sum(y, this);
+        return y.record(() -> gradients().sum(gradient(), y.gradient()), this);
+    }
+
+    /** Softmax cross-entropy of each row of these logits F32 [n, classes] with its target I32 [n]: [n], 0 where the target is -1. See {@link Kernels#crossEntropy}. */
+    public Tensor crossEntropy(Tensor targets) {
+        requireFloat("crossEntropy");
+        require(shape.rank() == 2, "crossEntropy: expected logits [n, classes], got %s", this);
+        requireRowInts("crossEntropy", "targets", targets);
+        Tensor y = scope.tensor(DType.F32, shape.dim(0));
+        kernels().crossEntropy(y, this, targets);
+        return y.record(() -> gradients().crossEntropy(gradient(), y.gradient(), this, targets), this);
     }
 
     /** Chooses experts by these scores [n, count]; bias F32 [count], added for the choice alone, or null. See {@link Routing}. */
@@ -238,6 +343,7 @@ public final class Tensor {
         int n = shape.dim(0);
         var choice = new Routing.Choice(scope.tensor(DType.I32, n, routing.used()), scope.tensor(DType.F32, n, routing.used()));
         kernels().route(choice.experts(), choice.weights(), this, bias, routing);
+        choice.weights().record(() -> gradients().route(gradient(), choice.weights().gradient(), choice.experts(), choice.weights(), this, routing), this);
         return choice;
     }
 
@@ -255,7 +361,10 @@ public final class Tensor {
         require(experts.dtype == DType.I32 && (n == 0 ? m == 0 : m % n == 0), "expertLinear: experts %s are not some for each of %d rows", experts, n);
         Tensor y = scope.tensor(DType.F32, m, weight.shape.dim(1));
         kernels().expertLinear(y, this, weight, bias, experts);
-        return y;
+        return y.record(() -> {
+            if (weight.learns() || bias != null && bias.learns()) throw new UnsupportedOperationException("expertLinear has no gradient of weights: experts can be kept frozen only");
+            gradients().expertInput(gradient(), y.gradient(), weight, experts);
+        }, this, weight, bias);
     }
 
     /** Rows belonging together, added with weights F32 [n, used]: this F32 [n · used, d] -> [n, d]. */
@@ -265,7 +374,7 @@ public final class Tensor {
             "weightedSum: rows %s do not fit weights %s", shape, weights);
         Tensor y = scope.tensor(DType.F32, weights.shape.dim(0), shape.last());
         kernels().weightedSum(y, this, weights);
-        return y;
+        return y.record(() -> gradients().weightedSum(gradient(), weights.gradient(), y.gradient(), this, weights), this, weights);
     }
 
     /** Attention of these queries among the rows of a packed batch; see {@link Kernels#attention}. */
@@ -276,7 +385,7 @@ public final class Tensor {
         requireRowInts("attention", "starts", starts);
         Tensor y = scope.tensor(DType.F32, shape.dim(0), heads.outputDim());
         kernels().attention(y, this, k, v, starts, heads);
-        return y;
+        return y.record(() -> gradients().attention(gradient(), k.gradient(), v.gradient(), y.gradient(), this, k, v, y, starts, heads), this, k, v);
     }
 
     /** Causal attention of these queries over a paged cache; see {@link Kernels#pagedAttention}. */
@@ -294,7 +403,7 @@ public final class Tensor {
         require(pageTable.dtype == DType.I32 && pageTable.shape.rank() == 2, "pagedAttention: expected a page table I32 [sequences, maxPages], got %s", pageTable);
         Tensor y = scope.tensor(DType.F32, shape.dim(0), heads.outputDim());
         kernels().pagedAttention(y, this, keys, values, positions, sequences, pageTable, heads);
-        return y;
+        return y.recordNothing("pagedAttention", this);
     }
 
     // ---- recurrent layers --------------------------------------------------------------------------------------------------------------------------
@@ -304,7 +413,7 @@ public final class Tensor {
         requireRecurrence("shift", recurrence, shape.last());
         Tensor y = like();
         kernels().shift(y, this, recurrence);
-        return y;
+        return y.recordNothing("shift", this);
     }
 
     /** Each feature convolved with the rows before; weight F32 [d, k], bias F32 [d] or null. See {@link Kernels#causalConv}. */
@@ -315,7 +424,7 @@ public final class Tensor {
         requireRecurrence("causalConv", recurrence, (weight.shape.last() - 1) * shape.last());
         Tensor y = like();
         kernels().causalConv(y, this, weight, bias, recurrence);
-        return y;
+        return y.recordNothing("causalConv", this, weight, bias);
     }
 
     /** This through a selective state space; see {@link Kernels#selectiveScan}. */
@@ -328,7 +437,7 @@ public final class Tensor {
         requireRecurrence("selectiveScan", recurrence, d * states);
         Tensor y = like();
         kernels().selectiveScan(y, this, dt, b, c, a, skip, recurrence);
-        return y;
+        return y.recordNothing("selectiveScan", this, dt, b, c, a, skip);
     }
 
     /** This through the state space of Mamba-2, {@code states} numbers for each feature; see {@link Kernels#ssdScan}. */
@@ -342,7 +451,7 @@ public final class Tensor {
         requireRecurrence("ssdScan", recurrence, Math.multiplyExact(d, states));
         Tensor y = like();
         kernels().ssdScan(y, this, dt, b, c, a, skip, recurrence);
-        return y;
+        return y.recordNothing("ssdScan", this, dt, b, c, a, skip);
     }
 
     /** This as v through the state of the gated delta rule, {@code keyDim} numbers for each feature; see {@link Kernels#gatedDelta}. */
@@ -357,7 +466,7 @@ public final class Tensor {
         requireRecurrence("gatedDelta", recurrence, Math.multiplyExact(d, keyDim));
         Tensor y = like();
         kernels().gatedDelta(y, q, k, this, dt, rate, a, bias, tiled, eps, recurrence);
-        return y;
+        return y.recordNothing("gatedDelta", this, q, k, dt, rate, a, bias);
     }
 
     /** What {@link #wkv7} gives: y [n, d], and bonus [n, d] to be added behind the norm of y. */
@@ -374,7 +483,8 @@ public final class Tensor {
         requireRecurrence("wkv7", recurrence, d * headDim);
         Tensor y = like(), bonus = like();
         kernels().wkv7(y, bonus, this, decay, k, v, rate, removal, replacement, weight, headDim, recurrence);
-        return new Wkv(y, bonus);
+        Tensor[] inputs = {this, decay, k, v, rate, removal, replacement, weight};
+        return new Wkv(y.recordNothing("wkv7", inputs), bonus.recordNothing("wkv7", inputs));
     }
 
     // ---- caches and rows ---------------------------------------------------------------------------------------------------------------------------
@@ -395,7 +505,7 @@ public final class Tensor {
         require(shape.rank() == 2 && rows.dtype == DType.I32 && rows.shape.rank() == 1, "gatherRows: expected rows I32 [m] of x [n, d], got %s of %s", rows, shape);
         Tensor y = scope.tensor(DType.F32, rows.shape.dim(0), shape.last());
         kernels().gatherRows(y, this, rows);
-        return y;
+        return y.record(() -> gradients().gatherRows(gradient(), y.gradient(), rows), this);
     }
 
     /** Each row followed by the same row of {@code other}: [n, d] and [n, e] -> [n, d + e]. */
@@ -404,7 +514,7 @@ public final class Tensor {
         require(shape.rank() == 2 && other.dtype == DType.F32 && other.shape.rank() == 2 && other.shape.dim(0) == shape.dim(0), "concat: %s does not fit %s", this, other);
         Tensor y = scope.tensor(DType.F32, shape.dim(0), shape.last() + other.shape.last());
         kernels().concat(y, this, other);
-        return y;
+        return y.record(() -> gradients().concat(gradient(), other.gradient(), y.gradient()), this, other);
     }
 
     /** Columns {@code from} to {@code to - 1} of each row: [n, d] -> [n, to - from]. */
@@ -413,14 +523,16 @@ public final class Tensor {
         require(shape.rank() == 2 && 0 <= from && from < to && to <= shape.last(), "columns: %s has no part %d to %d", this, from, to);
         Tensor y = scope.tensor(DType.F32, shape.dim(0), to - from);
         kernels().columns(y, this, from);
-        return y;
+        return y.record(() -> gradients().columns(gradient(), y.gradient(), from), this);
     }
 
     // ---- checks ------------------------------------------------------------------------------------------------------------------------------------
 
     private Kernels kernels() { return scope.backend().kernels(); }
 
-    private Tensor like() { return new Tensor(scope, shape, DType.F32, scope.tensor(DType.F32, shape.toArray()).data); }
+    private Gradients gradients() { return scope.backend().gradients(); }
+
+    private Tensor like() { return scope.tensor(DType.F32, shape.toArray()); }
 
     private void requireFloat(String op) {
         require(dtype == DType.F32, "%s: expected F32, got %s", op, this);

@@ -8,11 +8,14 @@ import java.util.Random;
 import java.util.function.Function;
 
 /**
- * One operation on seeded inputs, made anew on any backend: what is compared between backends, and later with finite differences of its {@link Activation}s.
+ * One operation on seeded inputs, made anew on any backend: what is compared between backends, results and gradients, and the gradients with finite differences.
  *
+ * @param learns    which inputs have a gradient
  * @param tolerance normalised mean squared error allowed against the reference backend: sum (y - expected)² / sum expected²
  */
-record OpCase(String name, List<Input> inputs, double tolerance, Function<List<Tensor>, Tensor> run) {
+record OpCase(String name, List<Input> inputs, Learns learns, double tolerance, Function<List<Tensor>, Tensor> run) {
+    enum Learns { NOTHING, ACTIVATIONS, ALL_FLOATS }
+
     private static final long SEED = 20251;
 
     /** An argument of an operation: normal random numbers, except for integers. */
@@ -74,6 +77,51 @@ record OpCase(String name, List<Input> inputs, double tolerance, Function<List<T
         return values;
     }
 
+    /** The result as it is, and the gradients of (result · seeded random numbers) by each input: null for those without. */
+    record Gradients(float[] result, List<float[]> byInput) {}
+
+    /** {@code shift} is added to input {@code shifted}; -1: to none. */
+    Gradients gradients(Backend backend, Scope scope, int shifted, float[] shift) {
+        var tensors = make(scope);
+        for (int i = 0; i < tensors.size(); i++) {
+            var tensor = tensors.get(i);
+            if (i == shifted) {
+                float[] values = floats(backend, tensor);
+                for (int j = 0; j < values.length; j++) values[j] += shift[j];
+                backend.upload(tensor.data(), MemorySegment.ofArray(values));
+            }
+            if (!learns(i)) continue;
+            if (tensor.scope() != null) tensor.learning();
+            else tensors.set(i, Tensor.learning(tensor.data(), backend.allocate(tensor.data().byteSize()), tensor.shape().toArray()));
+        }
+        var y = run.apply(tensors);
+        var random = scope.floats(normal(new Random(SEED + 1), y.shape().elements()), y.shape().toArray());
+        if (y.learns()) scope.backward(y.mul(random).sum());
+        return new Gradients(floats(backend, y), tensors.stream().map(t -> t.gradient() == null ? null : floats(backend, t.gradient())).toList());
+    }
+
+    /** The loss of {@link #gradients}, of its result. */
+    double loss(float[] result) {
+        var random = normal(new Random(SEED + 1), result.length);
+        double sum = 0;
+        for (int i = 0; i < result.length; i++) sum += (double) result[i] * random[i];
+        return sum;
+    }
+
+    boolean learns(int input) {
+        return switch (inputs.get(input)) {
+            case Activation _ -> learns != Learns.NOTHING;
+            case Weight weight -> learns == Learns.ALL_FLOATS && weight.dtype() == DType.F32;
+            case Ints _ -> false;
+        };
+    }
+
+    long elements() {
+        long sum = 0;
+        for (var input : inputs) sum += input instanceof Activation a ? new Shape(a.dims()).elements() : input instanceof Weight w ? new Shape(w.dims()).elements() : 0;
+        return sum;
+    }
+
     static double normalisedError(float[] expected, float[] actual) {
         if (expected.length != actual.length) return Double.NaN;
         double error = 0, size = 0;
@@ -84,13 +132,17 @@ record OpCase(String name, List<Input> inputs, double tolerance, Function<List<T
         return error == 0 ? 0 : error / size;
     }
 
-    static Builder op(String name, Input... inputs) { return new Builder(name, List.of(inputs)); }
+    static Builder op(String name, Input... inputs) { return new Builder(name, List.of(inputs), Learns.ALL_FLOATS); }
 
     /** Reads as one line: {@code op("rmsNorm", x(7, 96), gain(96)).run(in -> in.get(0).rmsNorm(in.get(1), 1e-5f))}. */
-    record Builder(String name, List<Input> inputs) {
+    record Builder(String name, List<Input> inputs, Learns learns) {
+        /** Weights of this operation do not learn. */
+        Builder frozen() { return new Builder(name, inputs, Learns.ACTIVATIONS); }
+        /** Runs only. */
+        Builder forward() { return new Builder(name, inputs, Learns.NOTHING); }
         /* Single precision against sums in double precision: the root of the mean squared difference is a millionth of that of the result. */
-        OpCase run(Function<List<Tensor>, Tensor> run) { return new OpCase(name, inputs, 1e-12, run); }
+        OpCase run(Function<List<Tensor>, Tensor> run) { return new OpCase(name, inputs, learns, 1e-12, run); }
         /** For operations that only move or convert numbers. */
-        OpCase exactly(Function<List<Tensor>, Tensor> run) { return new OpCase(name, inputs, 0, run); }
+        OpCase exactly(Function<List<Tensor>, Tensor> run) { return new OpCase(name, inputs, learns, 0, run); }
     }
 }

@@ -151,11 +151,14 @@ final class OpCases {
         cases.add(op("lerp" + shape, x(n, d), x(n, d), x(n, d)).run(in -> in.get(0).lerp(in.get(1), in.get(2))));
         cases.add(op("lerp by one row" + shape, x(n, d), x(n, d), weight(DType.F32, d)).run(in -> in.get(0).lerp(in.get(1), in.get(2))));
         cases.add(op("concat" + shape, x(n, d), x(n, 3)).exactly(in -> in.get(0).concat(in.get(1))));
+        cases.add(op("dropout" + shape, x(n, d)).run(in -> in.get(0).dropout(0.3f)));
+        cases.add(op("sum" + shape, x(n, d)).run(in -> in.get(0).sum()));
+        cases.add(op("crossEntropy" + shape, x(n, d), ints(random.ints(n, -1, d).toArray())).run(in -> in.get(0).crossEntropy(in.get(1))));
         cases.add(op("columns" + shape, x(n, d)).exactly(in -> in.get(0).columns(d / 3, d)));
         cases.add(op("gatherRows" + shape, x(n, d), ints(chosen)).exactly(in -> in.get(0).gatherRows(in.get(1))));
         for (var cache : CACHES) {
             if (d % cache.blockSize != 0) continue;
-            cases.add(op("scatterRows " + cache + shape, x(n, d), weight(cache, n, 2, d), ints(targets)).exactly(in -> {
+            cases.add(op("scatterRows " + cache + shape, x(n, d), weight(cache, n, 2, d), ints(targets)).forward().exactly(in -> {
                 in.get(0).scatterRows(in.get(1), in.get(2));
                 return in.get(1);
             }));
@@ -165,7 +168,7 @@ final class OpCases {
     private static void rope(List<OpCase> cases, Rope.Pairs pairs, int n, int heads, int headDim, int frequencies, float magnitude) {
         var positions = new Random(n).ints(n, 0, 5000).toArray();
         cases.add(op("rope %s [%d, %d x %d] rotary %d".formatted(pairs, n, heads, headDim, 2 * frequencies), x(n, heads * headDim), ints(positions), weight(DType.F32, frequencies))
-            .run(in -> in.get(0).rope(in.get(1), new Rope(in.get(2), magnitude, pairs, headDim))));
+            .frozen().run(in -> in.get(0).rope(in.get(1), new Rope(in.get(2), magnitude, pairs, headDim))));
     }
 
     /** A layer of experts without its gate: up and down again. */
@@ -174,9 +177,9 @@ final class OpCases {
         var random = new Random(n);
         for (int i = 0; i < chosen.length; i++) chosen[i] = random.nextInt(count);
         cases.add(op("expertLinear %s [%d, %d] -> %d, %d of %d".formatted(format, n, in, out, used, count), x(n, in), weight(format, count, out, in),
-            weight(DType.F32, count, out), ints(chosen)).run(i -> i.get(0).expertLinear(i.get(1), i.get(2), i.get(3))));
+            weight(DType.F32, count, out), ints(chosen)).frozen().run(i -> i.get(0).expertLinear(i.get(1), i.get(2), i.get(3))));
         cases.add(op("expertLinear %s, a row for each, no bias".formatted(format), x(n * used, in), weight(format, count, out, in), ints(chosen))
-            .run(i -> i.get(0).expertLinear(i.get(1), null, i.get(2))));
+            .frozen().run(i -> i.get(0).expertLinear(i.get(1), null, i.get(2))));
     }
 
     /** Five rows that begin a sequence and six that go on with another: what comes out, and the state that is left. */
@@ -187,8 +190,8 @@ final class OpCases {
         all.add(ints(2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0));
         all.add(ints(0, 1, 2, 3, 4, 7, 8, 9, 10, 11, 12));
         var array = all.toArray(OpCase.Input[]::new);
-        cases.add(op(name, array).run(in -> run.apply(in, new Recurrence(in.get(at), in.get(at + 1), in.get(at + 2)))));
-        cases.add(op(name + ", state", array).run(in -> {
+        cases.add(op(name, array).forward().run(in -> run.apply(in, new Recurrence(in.get(at), in.get(at + 1), in.get(at + 2)))));
+        cases.add(op(name + ", state", array).forward().run(in -> {
             run.apply(in, new Recurrence(in.get(at), in.get(at + 1), in.get(at + 2)));
             return in.get(at);
         }));
@@ -196,8 +199,8 @@ final class OpCases {
 
     private static void route(List<OpCase> cases, int n, int count, Routing routing) {
         var name = "route [%d, %d] %s".formatted(n, count, routing);
-        cases.add(op(name, x(n, count), weight(DType.F32, count)).run(in -> in.get(0).route(in.get(1), routing).weights()));
-        cases.add(op(name + ", which", x(n, count), x(n, 5), weight(DType.F32, count, 3, 5)).run(in -> {
+        cases.add(op(name, x(n, count), weight(DType.F32, count)).frozen().run(in -> in.get(0).route(in.get(1), routing).weights()));
+        cases.add(op(name + ", which", x(n, count), x(n, 5), weight(DType.F32, count, 3, 5)).frozen().run(in -> {
             var choice = in.get(0).route(null, routing);
             return in.get(1).expertLinear(in.get(2), null, choice.experts()).weightedSum(choice.weights());
         }));
@@ -220,7 +223,7 @@ final class OpCases {
         for (int row = 0, i = 0; i < lengths.length; row += lengths[i++]) Arrays.fill(starts, row, row + lengths[i], row);
         cases.add(op("attention %s, sequences %s".formatted(text(shape, sinks), Arrays.toString(lengths)),
             x(n, shape.queryDim()), x(n, shape.keyDim()), x(n, shape.valueDim()), ints(starts), weight(DType.F32, shape.heads()))
-            .run(in -> in.get(0).attention(in.get(1), in.get(2), in.get(3), sinks ? shape.withSinks(in.get(4)) : shape)));
+            .frozen().run(in -> in.get(0).attention(in.get(1), in.get(2), in.get(3), sinks ? shape.withSinks(in.get(4)) : shape)));
     }
 
     private static void paged(List<OpCase> cases, DType cache, int[] heads, int pageSize, int[][] ranges) { paged(cases, cache, shape(heads), false, pageSize, ranges); }
@@ -245,7 +248,7 @@ final class OpCases {
         cases.add(op("pagedAttention %s %s, pages of %d, positions %s".formatted(cache, text(shape, sinks), pageSize, Arrays.deepToString(ranges)),
             x(positions.size(), shape.queryDim()), weight(cache, pages, pageSize, shape.keyDim()), weight(cache, pages, pageSize, shape.valueDim()),
             ints(array(positions)), ints(array(sequences)), new Ints(maxPages, table), weight(DType.F32, shape.heads()))
-            .run(in -> in.get(0).pagedAttention(in.get(1), in.get(2), in.get(3), in.get(4), in.get(5), sinks ? shape.withSinks(in.get(6)) : shape)));
+            .forward().run(in -> in.get(0).pagedAttention(in.get(1), in.get(2), in.get(3), in.get(4), in.get(5), sinks ? shape.withSinks(in.get(6)) : shape)));
     }
 
     private static int[] array(List<Integer> values) { return values.stream().mapToInt(i -> i).toArray(); }

@@ -1,12 +1,15 @@
 package inkstone.tensor;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import inkstone.tensor.cpu.CpuBackend;
 import inkstone.tensor.reference.ReferenceBackend;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.DynamicTest;
@@ -29,6 +32,66 @@ class OpCasesTest {
             double error = OpCase.normalisedError(c.on(REFERENCE), c.on(CPU));
             assertTrue(error <= c.tolerance(), () -> "normalised mean squared error %.2e, allowed %.0e".formatted(error, c.tolerance()));
         }));
+    }
+
+    /* Far fewer digits than a result has: differences of sums in single precision, and terms that cancel. */
+    private static final double GRADIENT_ERROR = 1e-9;
+
+    @Tag("widths") @TestFactory Stream<DynamicTest> cpuGradientsEqualReference() {
+        return learning().map(c -> DynamicTest.dynamicTest(c.name(), () -> {
+            var expected = gradients(c, REFERENCE);
+            var actual = gradients(c, CPU);
+            for (int i = 0; i < expected.size(); i++) {
+                if (!c.learns(i)) continue;
+                double error = OpCase.normalisedError(expected.get(i), actual.get(i));
+                int input = i;
+                assertTrue(error <= GRADIENT_ERROR, () -> "normalised mean squared error of the gradient of input %d: %.2e".formatted(input, error));
+            }
+        }));
+    }
+
+    @TestFactory Stream<DynamicTest> sameGradientsEveryTimeAndForAnyNumberOfThreads() {
+        return learning().map(c -> DynamicTest.dynamicTest(c.name(), () -> {
+            var bits = gradients(c, CPU);
+            for (var again : List.of(gradients(c, CPU), gradients(c, ONE_THREAD))) for (int i = 0; i < bits.size(); i++) assertArrayEquals(bits.get(i), again.get(i));
+        }));
+    }
+
+    /** Along a random direction of each input: (loss(x + h d) - loss(x - h d)) / 2h against gradient · d, whose size is that of the gradient. */
+    @TestFactory Stream<DynamicTest> gradientsEqualFiniteDifferences() {
+        return learning().filter(c -> c.elements() < 12_000).map(c -> DynamicTest.dynamicTest(c.name(), () -> {
+            float step = 1e-3f;
+            var gradients = gradients(c, REFERENCE);
+            for (int input = 0; input < gradients.size(); input++) {
+                float[] gradient = gradients.get(input);
+                if (gradient == null) continue;
+                float[] direction = new float[gradient.length], back = new float[gradient.length];
+                var random = new Random(input);
+                double expected = 0, size = 0;
+                for (int i = 0; i < gradient.length; i++) {
+                    direction[i] = step * (float) random.nextGaussian();
+                    back[i] = -direction[i];
+                    expected += (double) gradient[i] * direction[i] / step;
+                    size += (double) gradient[i] * gradient[i];
+                }
+                double difference = (loss(c, input, direction) - loss(c, input, back)) / (2 * step);
+                assertEquals(expected, difference, 0.01 * Math.sqrt(size) + 1e-3, c.name() + ", input " + input);
+            }
+        }));
+    }
+
+    private static double loss(OpCase c, int shifted, float[] shift) {
+        try (var scope = Scope.training(REFERENCE)) {
+            return c.loss(c.gradients(REFERENCE, scope, shifted, shift).result());
+        }
+    }
+
+    private static Stream<OpCase> learning() { return OpCases.all().stream().filter(c -> c.learns() != OpCase.Learns.NOTHING); }
+
+    private static List<float[]> gradients(OpCase c, Backend backend) {
+        try (var scope = Scope.training(backend)) {
+            return c.gradients(backend, scope, -1, null).byInput();
+        }
     }
 
     @TestFactory Stream<DynamicTest> sameBitsEveryTimeAndForAnyNumberOfThreads() {

@@ -53,14 +53,14 @@ class TensorTest {
 
     @Test void localKeepsTheResultAndHandsTheRestOutAgain() {
         var x = scope.floats(new float[] {1, 2, 3}, 1, 3);
-        var y = scope.local(() -> {
+        var y = x.local(input -> {
             for (int i = 0; i < 10; i++) x(1 << 20);
-            return x.add(x).add(x);
+            return input.add(input).add(input);
         });
         long held = scope.bytes();
         assertArrayEquals(new float[] {3, 6, 9}, y.toFloats());
         assertEquals(x.data().address() + 64, y.data().address());
-        assertArrayEquals(new float[] {9, 18, 27}, scope.local(() -> scope.local(() -> y.add(y)).add(y)).toFloats());
+        assertArrayEquals(new float[] {9, 18, 27}, y.local(a -> a.local(b -> b.add(b)).add(a)).toFloats());
         for (int i = 0; i < 10; i++) x(1 << 20);
         assertEquals(held, scope.bytes());
     }

@@ -190,8 +190,17 @@ final class CpuActivations {
                 case TANH -> softCap(to + offset, from + offset, count, 1, lanes);
                 case RELU_SQUARED -> reluSquared(to + offset, from + offset, count);
                 case ELU -> elu(to + offset, from + offset, count, lanes);
+                case SOFTPLUS -> softplus(to + offset, from + offset, count);
             }
         });
+    }
+
+    /* Seldom and on few elements: no vectors. */
+    private static void softplus(long y, long x, int count) {
+        for (int i = 0; i < count; i++) {
+            double z = MEMORY.get(FLOAT, x + 4L * i);
+            MEMORY.set(FLOAT, y + 4L * i, (float) (Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z)))));
+        }
     }
 
     /** y = 1 / (1 + exp(-x)) */

@@ -1,8 +1,10 @@
 package inkstone.tensor.cpu;
 
 import inkstone.tensor.Backend;
+import inkstone.tensor.Gradients;
 import inkstone.tensor.HostMemory;
 import inkstone.tensor.Kernels;
+import inkstone.tensor.reference.ReferenceBackend;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
@@ -20,6 +22,7 @@ public final class CpuBackend implements Backend {
     private final Workers workers;
     private final Scratch scratch, single = new Scratch(1);
     private final Kernels kernels;
+    private final Gradients gradients;
 
     /** {@code threads} includes the caller's. */
     public CpuBackend(int threads) {
@@ -33,6 +36,7 @@ public final class CpuBackend implements Backend {
         workers = new Workers(threads);
         scratch = new Scratch(threads);
         kernels = new CpuKernels(workers, scratch, single);
+        gradients = new ReferenceBackend().gradients();
     }
 
     /** With {@link #defaultThreads}. */
@@ -64,12 +68,14 @@ public final class CpuBackend implements Backend {
 
     @Override public String name() { return "cpu"; }
     @Override public Kernels kernels() { return kernels; }
+    @Override public Gradients gradients() { return gradients; }
     @Override public MemorySegment allocate(long bytes) { return memory.allocate(bytes); }
     @Override public void free(MemorySegment segment) { memory.free(segment); }
     @Override public MemorySegment resident(MemorySegment host) { return host; }
     @Override public void upload(MemorySegment destination, MemorySegment host) { destination.copyFrom(host); }
     @Override public void download(MemorySegment host, MemorySegment source) { host.copyFrom(source); }
     @Override public void copy(MemorySegment destination, MemorySegment source) { destination.copyFrom(source); }
+    @Override public void clear(MemorySegment segment) { segment.fill((byte) 0); }
     @Override public void synchronize() { }
 
     @Override public void close() {

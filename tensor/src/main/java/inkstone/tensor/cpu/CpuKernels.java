@@ -1,5 +1,6 @@
 package inkstone.tensor.cpu;
 
+import inkstone.tensor.AdamStep;
 import inkstone.tensor.AttentionShape;
 import inkstone.tensor.Elementwise;
 import inkstone.tensor.Kernels;
@@ -7,6 +8,7 @@ import inkstone.tensor.Recurrence;
 import inkstone.tensor.Rope;
 import inkstone.tensor.Routing;
 import inkstone.tensor.Tensor;
+import inkstone.tensor.reference.ReferenceBackend;
 
 /** Each kernel with the family it belongs to. */
 final class CpuKernels implements Kernels {
@@ -16,6 +18,7 @@ final class CpuKernels implements Kernels {
     private final CpuExperts experts;
     private final CpuRecurrence recurrence;
     private final CpuAttention attention;
+    private final Kernels plain = new ReferenceBackend().kernels();
 
     /** @param single one block, for kernels that call others or share one result */
     CpuKernels(Workers workers, Scratch scratch, Scratch single) {
@@ -73,4 +76,10 @@ final class CpuKernels implements Kernels {
     @Override public void pagedAttention(Tensor y, Tensor q, Tensor keys, Tensor values, Tensor positions, Tensor sequences, Tensor pageTable, AttentionShape shape) {
         attention.pagedAttention(y, q, keys, values, positions, sequences, pageTable, shape);
     }
+
+    @Override public void dropout(Tensor y, Tensor x, float rate, long key) { plain.dropout(y, x, rate, key); }
+    @Override public void sum(Tensor y, Tensor x) { plain.sum(y, x); }
+    @Override public void crossEntropy(Tensor y, Tensor logits, Tensor targets) { plain.crossEntropy(y, logits, targets); }
+    @Override public void adamW(Tensor weight, Tensor gradient, Tensor m, Tensor v, AdamStep step) { plain.adamW(weight, gradient, m, v, step); }
+    @Override public void average(Tensor average, Tensor weight, float share) { plain.average(average, weight, share); }
 }

@@ -4,11 +4,14 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
+import inkstone.tensor.AdamStates;
+import inkstone.tensor.AdamStep;
 import inkstone.tensor.AttentionShape;
 import inkstone.tensor.Blocks;
 import inkstone.tensor.DType;
 import inkstone.tensor.Elementwise;
 import inkstone.tensor.Kernels;
+import inkstone.tensor.Philox;
 import inkstone.tensor.Recurrence;
 import inkstone.tensor.Rope;
 import inkstone.tensor.Routing;
@@ -107,7 +110,7 @@ final class ReferenceKernels implements Kernels {
         for (long i = 0; i < y.shape().elements(); i++) set(y, i, gelu(get(gate, i)) * get(up, i));
     }
 
-    private static double gelu(double z) { return z / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (z + 0.044715 * z * z * z))); }
+    static double gelu(double z) { return z / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (z + 0.044715 * z * z * z))); }
 
     @Override public void clampedSwiglu(Tensor y, Tensor gate, Tensor up, float alpha, float limit) {
         for (long i = 0; i < y.shape().elements(); i++) {
@@ -125,11 +128,12 @@ final class ReferenceKernels implements Kernels {
                 case TANH -> Math.tanh(z);
                 case RELU_SQUARED -> Math.pow(Math.max(z, 0), 2);
                 case ELU -> z > 0 ? z : Math.expm1(z);
+                case SOFTPLUS -> Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z)));
             });
         }
     }
 
-    private static double sigmoid(double z) { return 1 / (1 + Math.exp(-z)); }
+    static double sigmoid(double z) { return 1 / (1 + Math.exp(-z)); }
 
     @Override public void mul(Tensor y, Tensor a, Tensor b) {
         for (long i = 0; i < y.shape().elements(); i++) set(y, i, (double) get(a, i) * get(b, i));
@@ -444,25 +448,91 @@ final class ReferenceKernels implements Kernels {
         for (int r = 0; r < y.shape().dim(0); r++) for (int i = 0; i < width; i++) set(y, (long) r * width + i, get(x, (long) r * d + from + i));
     }
 
+    // ---- training --------------------------------------------------------------------------------------------------------------------------------------
+
+    @Override public void dropout(Tensor y, Tensor x, float rate, long key) {
+        for (long i = 0; i < y.shape().elements(); i++) set(y, i, Philox.uniform(i, key) < rate ? 0 : get(x, i) / (1 - rate));
+    }
+
+    @Override public void sum(Tensor y, Tensor x) {
+        double sum = 0;
+        for (long i = 0; i < x.shape().elements(); i++) sum += get(x, i);
+        set(y, 0, sum);
+    }
+
+    @Override public void crossEntropy(Tensor y, Tensor logits, Tensor targets) {
+        int classes = logits.shape().last();
+        for (int r = 0; r < logits.shape().dim(0); r++) {
+            int target = target(targets, r, classes);
+            set(y, r, target < 0 ? 0 : logSum(logits, r) - get(logits, (long) r * classes + target));
+        }
+    }
+
+    static int target(Tensor targets, int row, int classes) { return index("crossEntropy: target + 1", integer(targets, row) + 1, row, classes + 1) - 1; }
+
+    /** ln of the sum of the exponentials of a row. */
+    static double logSum(Tensor x, int row) {
+        int width = x.shape().last();
+        double largest = Double.NEGATIVE_INFINITY, sum = 0;
+        for (int i = 0; i < width; i++) largest = Math.max(largest, get(x, (long) row * width + i));
+        for (int i = 0; i < width; i++) sum += Math.exp(get(x, (long) row * width + i) - largest);
+        return largest + Math.log(sum);
+    }
+
+    @Override public void adamW(Tensor weight, Tensor gradient, Tensor m, Tensor v, AdamStep step) {
+        int count = Math.toIntExact(weight.shape().elements());
+        float[] mean = states(m, count), square = states(v, count);
+        boolean roots = v.dtype().isQuantized();
+        double meanRate = step.rate() / (1 - Math.pow(step.beta1(), step.step())), squareShare = 1 / (1 - Math.pow(step.beta2(), step.step()));
+        for (int i = 0; i < count; i++) {
+            double g = (double) get(gradient, i) * step.gradient();
+            mean[i] = (float) (step.beta1() * mean[i] + (1 - step.beta1()) * g);
+            double before = roots ? (double) square[i] * square[i] : square[i], variance = step.beta2() * before + (1 - step.beta2()) * g * g;
+            square[i] = (float) (roots ? Math.sqrt(variance) : variance);
+            set(weight, i, get(weight, i) * (1 - (double) step.rate() * step.decay()) - meanRate * mean[i] / (Math.sqrt(variance * squareShare) + step.eps()));
+        }
+        keep(m, mean, step.key(), 0);
+        keep(v, square, step.key(), 1);
+    }
+
+    private static float[] states(Tensor state, int count) {
+        var values = new float[count];
+        Blocks.toFloats(state.dtype(), state.data(), 0, values, count);
+        return values;
+    }
+
+    /** As floats, or as {@link AdamStates}. */
+    private static void keep(Tensor state, float[] values, long key, int which) {
+        if (state.dtype() == DType.F32) {
+            for (int i = 0; i < values.length; i++) set(state, i, values[i]);
+            return;
+        }
+        AdamStates.store(state.data(), values, key, which);
+    }
+
+    @Override public void average(Tensor average, Tensor weight, float share) {
+        for (long i = 0; i < average.shape().elements(); i++) set(average, i, get(average, i) + ((double) get(weight, i) - get(average, i)) * share);
+    }
+
     // ---- elements --------------------------------------------------------------------------------------------------------------------------------------
 
-    private static float get(Tensor t, long i) {
+    static float get(Tensor t, long i) {
         return t.dtype() == DType.F32 ? t.data().get(JAVA_FLOAT_UNALIGNED, i * 4) : Float.float16ToFloat(t.data().get(JAVA_SHORT_UNALIGNED, i * 2));
     }
 
-    private static void set(Tensor t, long i, double value) {
+    static void set(Tensor t, long i, double value) {
         if (t.dtype() == DType.F32) t.data().set(JAVA_FLOAT_UNALIGNED, i * 4, (float) value);
         else t.data().set(JAVA_SHORT_UNALIGNED, i * 2, Float.floatToFloat16((float) value));
     }
 
-    private static int integer(Tensor t, long i) { return t.data().get(JAVA_INT_UNALIGNED, i * 4); }
+    static int integer(Tensor t, long i) { return t.data().get(JAVA_INT_UNALIGNED, i * 4); }
 
-    private static int index(String name, int index, int row, int limit) {
+    static int index(String name, int index, int row, int limit) {
         if (index < 0 || index >= limit) throw new IllegalArgumentException("%s %d at row %d, expected 0 to %d".formatted(name, index, row, limit - 1));
         return index;
     }
 
-    private static float[] row(Tensor t, int row, int length) {
+    static float[] row(Tensor t, int row, int length) {
         var values = new float[length];
         Blocks.toFloats(t.dtype(), t.data(), t.dtype().bytes(length) * row, values, length);
         return values;

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import inkstone.tensor.Backend;
 import inkstone.tensor.DType;
+import inkstone.tensor.Gradients;
 import inkstone.tensor.Kernels;
 import inkstone.tensor.Linear;
 import inkstone.tensor.ModelException;
@@ -134,6 +135,8 @@ class CheckpointWeightsTest {
         Watched(Backend backend) { this(backend, new ArrayList<>()); }
         @Override public String name() { return "watched"; }
         @Override public Kernels kernels() { return backend.kernels(); }
+        @Override public Gradients gradients() { return backend.gradients(); }
+        @Override public void clear(MemorySegment memory) { backend.clear(memory); }
         @Override public MemorySegment allocate(long bytes) { var memory = backend.allocate(bytes); held.add(memory); return memory; }
         @Override public void free(MemorySegment memory) { held.remove(memory); backend.free(memory); }
         @Override public MemorySegment resident(MemorySegment host) { var memory = allocate(host.byteSize()); upload(memory, host); return memory; }

@@ -1,0 +1,48 @@
+package inkstone.tensor;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Memory handed out in order from a few large chunks and taken back all at once, or back to a mark. Not thread-safe. */
+final class BumpArena implements AutoCloseable {
+    private static final long ALIGNMENT = 64, CHUNK = 1 << 22;
+
+    private final Backend backend;
+    private final List<MemorySegment> chunks = new ArrayList<>();
+    private int chunk;
+    private long used;
+
+    BumpArena(Backend backend) { this.backend = backend; }
+
+    /** How far memory is handed out. */
+    record Mark(int chunk, long used) {}
+
+    Mark mark() { return new Mark(chunk, used); }
+
+    /** What was handed out since the mark is free again. */
+    void release(Mark mark) {
+        chunk = mark.chunk();
+        used = mark.used();
+    }
+
+    MemorySegment allocate(long bytes) {
+        long size = Math.max(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+        while (chunk < chunks.size() && used + size > chunks.get(chunk).byteSize()) { chunk++; used = 0; }
+        if (chunk == chunks.size()) chunks.add(backend.allocate(Math.max(CHUNK, size)));
+        var memory = chunks.get(chunk).asSlice(used, bytes);
+        used += size;
+        return memory;
+    }
+
+    /** Bytes held from the backend, used or not. */
+    long bytes() { return chunks.stream().mapToLong(MemorySegment::byteSize).sum(); }
+
+    void reset() { chunk = 0; used = 0; }
+
+    @Override public void close() {
+        chunks.forEach(backend::free);
+        chunks.clear();
+        reset();
+    }
+}
