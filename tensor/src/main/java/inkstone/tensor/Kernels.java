@@ -147,6 +147,9 @@ public interface Kernels {
     /** y = sum of x, in an order that depends on the shape alone. y F32 [1], x F32. */
     void sum(Tensor y, Tensor x);
 
+    /** y = sum of x² as {@link #sum}. */
+    void sumOfSquares(Tensor y, Tensor x);
+
     /** y[i] = ln(sum over c of exp(logits[i][c])) - logits[i][targets[i]], 0 where targets[i] is -1. y F32 [n], logits F32 [n, classes], targets I32 [n] in [-1, classes). */
     void crossEntropy(Tensor y, Tensor logits, Tensor targets);
 

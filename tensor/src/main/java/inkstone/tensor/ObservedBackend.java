@@ -106,6 +106,7 @@ public final class ObservedBackend implements Backend {
         @Override public void gatherRows(Tensor y, Tensor x, Tensor rows) { kernels.gatherRows(y, x, rows); }
         @Override public void dropout(Tensor y, Tensor x, float rate, long key) { kernels.dropout(y, x, rate, key); }
         @Override public void sum(Tensor y, Tensor x) { kernels.sum(y, x); }
+        @Override public void sumOfSquares(Tensor y, Tensor x) { kernels.sumOfSquares(y, x); }
         @Override public void crossEntropy(Tensor y, Tensor logits, Tensor targets) { kernels.crossEntropy(y, logits, targets); }
         @Override public void adamW(Tensor weight, Tensor gradient, Tensor m, Tensor v, AdamStep step) { kernels.adamW(weight, gradient, m, v, step); }
         @Override public void average(Tensor average, Tensor weight, float share) { kernels.average(average, weight, share); }

@@ -79,6 +79,7 @@ final class CpuKernels implements Kernels {
 
     @Override public void dropout(Tensor y, Tensor x, float rate, long key) { plain.dropout(y, x, rate, key); }
     @Override public void sum(Tensor y, Tensor x) { plain.sum(y, x); }
+    @Override public void sumOfSquares(Tensor y, Tensor x) { rows.sumOfSquares(y, x); }
     @Override public void crossEntropy(Tensor y, Tensor logits, Tensor targets) { plain.crossEntropy(y, logits, targets); }
     @Override public void adamW(Tensor weight, Tensor gradient, Tensor m, Tensor v, AdamStep step) { plain.adamW(weight, gradient, m, v, step); }
     @Override public void average(Tensor average, Tensor weight, float share) { plain.average(average, weight, share); }

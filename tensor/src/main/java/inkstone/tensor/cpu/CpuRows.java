@@ -83,6 +83,17 @@ final class CpuRows {
         return sum;
     }
 
+    /** Pieces of a fixed length, added in order. */
+    void sumOfSquares(Tensor y, Tensor x) {
+        long from = address(x);
+        int count = Math.toIntExact(x.shape().elements());
+        var parts = new double[Math.ceilDiv(count, GRAIN)];
+        workers.run(parts.length, (worker, part) -> parts[part] = squares(from + 4L * part * GRAIN, Math.min(GRAIN, count - part * GRAIN), scratch.lanes(worker)));
+        double sum = 0;
+        for (double part : parts) sum += part;
+        MEMORY.set(FLOAT, address(y), (float) sum);
+    }
+
     /** y = x · factor · weight */
     private static void scale(long y, long x, long weight, float factor, int count) {
         int i = 0;

@@ -460,6 +460,12 @@ final class ReferenceKernels implements Kernels {
         set(y, 0, sum);
     }
 
+    @Override public void sumOfSquares(Tensor y, Tensor x) {
+        double sum = 0;
+        for (long i = 0; i < x.shape().elements(); i++) sum += Math.pow(get(x, i), 2);
+        set(y, 0, sum);
+    }
+
     @Override public void crossEntropy(Tensor y, Tensor logits, Tensor targets) {
         int classes = logits.shape().last();
         for (int r = 0; r < logits.shape().dim(0); r++) {
