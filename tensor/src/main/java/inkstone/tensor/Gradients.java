@@ -57,8 +57,11 @@ public interface Gradients {
      */
     void attention(Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor q, Tensor k, Tensor v, Tensor y, Tensor starts, AttentionShape shape);
 
-    /** dx[i / (m / n)] += dy[i] W with the W of expert experts[i]: of {@link Kernels#expertLinear}, whose weights stay as they are. */
+    /** dx[i / (m / n)] += dy[i] W with the W of expert experts[i]: of {@link Kernels#expertLinear}. */
     void expertInput(Tensor dx, Tensor dy, Tensor weight, Tensor experts);
+
+    /** dWeight of expert experts[i] += dy[i]ᵀ x[i / (m / n)], dBias of the same += dy[i]. dWeight F32 [count, out, in], dBias F32 [count, out]. */
+    void expertWeight(Tensor dWeight, Tensor dBias, Tensor dy, Tensor x, Tensor experts);
 
     /** dx[i · used + j] += dy[i] weights[i][j], dWeights[i][j] += dy[i] · x[i · used + j]. */
     void weightedSum(Tensor dx, Tensor dWeights, Tensor dy, Tensor x, Tensor weights);

@@ -362,8 +362,8 @@ public final class Tensor {
         Tensor y = scope.tensor(DType.F32, m, weight.shape.dim(1));
         kernels().expertLinear(y, this, weight, bias, experts);
         return y.record(() -> {
-            if (weight.learns() || bias != null && bias.learns()) throw new UnsupportedOperationException("expertLinear has no gradient of weights: experts can be kept frozen only");
-            gradients().expertInput(gradient(), y.gradient(), weight, experts);
+            if (learns()) gradients().expertInput(gradient(), y.gradient(), weight, experts);
+            if (weight.learns() || bias != null && bias.learns()) gradients().expertWeight(weight.gradient(), bias == null ? null : bias.gradient(), y.gradient(), this, experts);
         }, this, weight, bias);
     }
 

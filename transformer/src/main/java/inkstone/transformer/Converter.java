@@ -225,7 +225,10 @@ public final class Converter implements AutoCloseable {
         };
     }
 
-    private void put(String key, Object value) {
+    private void put(String key, Object value) { put(writer, key, value); }
+
+    /** A metadata value by its Java type. */
+    static void put(GgufWriter writer, String key, Object value) {
         switch (value) {
             case String text -> writer.string(key, text);
             case Boolean bool -> writer.bool(key, bool);

@@ -3,6 +3,7 @@ package inkstone.transformer;
 import inkstone.tensor.Backend;
 import inkstone.tensor.DType;
 import inkstone.tensor.ModelException;
+import inkstone.tensor.Weights;
 import inkstone.tensor.checkpoint.Arranged;
 import inkstone.tensor.Rope;
 import inkstone.tensor.Routing;
@@ -68,6 +69,7 @@ import java.util.Collection;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 
 /** Opens language models of every family known here: GGUF files, and directories with safetensors, config.json and tokenizer.json. */
@@ -103,7 +105,18 @@ public final class Models {
      */
     public static LanguageModel open(Path path, Backend backend) throws IOException {
         requireExists(path);
-        return Files.isDirectory(path) ? openDirectory(path, backend) : openGguf(path, backend);
+        return Files.isDirectory(path) ? openDirectory(path, backend) : openGguf(path, backend, UnaryOperator.identity());
+    }
+
+    /**
+     * A model of a GGUF file whose parameters go through a decorator: to be trained.
+     *
+     * @throws ModelException as {@link #open}
+     */
+    public static LanguageModel open(Path gguf, Backend backend, UnaryOperator<Weights> decorator) throws IOException {
+        requireExists(gguf);
+        if (Files.isDirectory(gguf)) throw new ModelException("%s is a directory; make a GGUF file of it first, with convert".formatted(gguf));
+        return openGguf(gguf, backend, decorator);
     }
 
     private static void requireExists(Path path) {
@@ -125,12 +138,12 @@ public final class Models {
 
     private static boolean isEncoder(String architecture) { return EMBEDDING_FAMILIES.stream().anyMatch(family -> family.architecture().equals(architecture)); }
 
-    private static LanguageModel openGguf(Path path, Backend backend) throws IOException {
+    private static LanguageModel openGguf(Path path, Backend backend, UnaryOperator<Weights> decorator) throws IOException {
         var opened = new Opened(Gguf.open(path));
         try {
             var metadata = opened.checkpoint.metadata();
             var family = family(metadata.string("general.architecture"), path);
-            opened.weights = new CheckpointWeights(opened.checkpoint, backend);
+            opened.weights = new CheckpointWeights(opened.checkpoint, backend, decorator);
             var model = family.fromGguf(opened.checkpoint, opened.weights, backend);
             opened.tokenizer = Tokenizers.fromGguf(metadata);
             return opened.languageModel(name(path), model, backend, metadata.string("tokenizer.chat_template", null), Pooling.ofGguf(metadata, family.architecture()));

@@ -19,6 +19,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -35,21 +36,26 @@ public final class CheckpointWeights implements Weights, AutoCloseable {
     private final Backend backend;
     private final String source;
     private final boolean loading;
+    private final UnaryOperator<Weights> decorator;
     private final Map<String, Tensor> loaded = new HashMap<>();
     private final List<MemorySegment> owned = new ArrayList<>();
 
     /** Models ask by the names in the file. */
-    public CheckpointWeights(Checkpoint checkpoint, Backend backend) { this(checkpoint, backend, true); }
+    public CheckpointWeights(Checkpoint checkpoint, Backend backend) { this(checkpoint, backend, UnaryOperator.identity()); }
 
-    private CheckpointWeights(Checkpoint checkpoint, Backend backend, boolean loading) {
+    /** @param decorator puts itself between these weights and the models that {@link #build} makes */
+    public CheckpointWeights(Checkpoint checkpoint, Backend backend, UnaryOperator<Weights> decorator) { this(checkpoint, backend, true, decorator); }
+
+    private CheckpointWeights(Checkpoint checkpoint, Backend backend, boolean loading, UnaryOperator<Weights> decorator) {
         this.checkpoint = checkpoint;
         this.backend = backend;
         this.source = checkpoint.metadata().source();
         this.loading = loading;
+        this.decorator = decorator;
     }
 
     /** Weights that tell what a model lacks, but have no memory: what {@link #build} makes of them cannot run. */
-    public static CheckpointWeights unread(Checkpoint checkpoint, Backend backend) { return new CheckpointWeights(checkpoint, backend, false); }
+    public static CheckpointWeights unread(Checkpoint checkpoint, Backend backend) { return new CheckpointWeights(checkpoint, backend, false, UnaryOperator.identity()); }
 
     /**
      * Makes a model of these weights and makes sure that they are its weights: where a tensor it asks for is absent or of another shape or format, or the
@@ -61,7 +67,7 @@ public final class CheckpointWeights implements Weights, AutoCloseable {
      */
     public <M> M build(Function<Weights, M> model) {
         var survey = new Survey();
-        var built = model.apply(survey);
+        var built = model.apply(decorator.apply(survey));
         survey.report();
         return built;
     }

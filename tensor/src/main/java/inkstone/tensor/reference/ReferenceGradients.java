@@ -241,6 +241,15 @@ final class ReferenceGradients implements Gradients {
         }
     }
 
+    @Override public void expertWeight(Tensor dWeight, Tensor dBias, Tensor dy, Tensor x, Tensor experts) {
+        int m = dy.shape().dim(0), out = dy.shape().last(), in = x.shape().last(), count = (dWeight == null ? dBias : dWeight).shape().dim(0);
+        for (int i = 0; i < m; i++) {
+            int expert = index("expertLinear: expert", integer(experts, i), i, count), source = i / (m / x.shape().dim(0));
+            linearWeight(dWeight == null ? null : dWeight.rows(expert, expert + 1).view(out, in), dBias == null ? null : dBias.rows(expert, expert + 1).view(out),
+                dy.rows(i, i + 1), x.rows(source, source + 1));
+        }
+    }
+
     @Override public void weightedSum(Tensor dx, Tensor dWeights, Tensor dy, Tensor x, Tensor weights) {
         int d = x.shape().last(), used = weights.shape().last();
         for (int i = 0; i < weights.shape().elements(); i++) {

@@ -13,8 +13,8 @@ import java.util.function.Predicate;
  * knowing it.
  */
 public record LearningWeights(Weights source, Parameters parameters, Backend backend, Predicate<String> learns) implements Weights {
-    /** Tables of rotary factors, which are constants that some files keep among their tensors. */
-    public static final Predicate<String> ALL = name -> !name.startsWith("rope_");
+    /** All that has a gradient: not the tables of rotary factors, which are constants, nor attention sinks and the biases of a router's choice. */
+    public static final Predicate<String> ALL = name -> !name.startsWith("rope_") && !name.contains("attn_sinks") && !name.contains("exp_probs_b");
 
     @Override public Tensor tensor(String name, int... dims) { return learning(name, source.tensor(name, dims), dims); }
 
