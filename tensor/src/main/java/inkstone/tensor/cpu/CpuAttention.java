@@ -178,7 +178,8 @@ final class CpuAttention {
         for (int i = 0; i < length; i += Panels.ROWS) {
             Panels.transpose(s.panels(), s.rows() + i * s.keyStride(), s.keyStride(), Math.min(Panels.ROWS, length - i), s.headDim());
             for (int c = 0; c < columns.count(); c += Panels.COLUMNS) {
-                Panels.tile(s.scores() + c * s.scoreStride() + 4L * i, s.scoreStride(), s.panels(), s.queries() + c * s.keyStride(), s.keyStride(), s.headDim());
+                long to = s.scores() + c * s.scoreStride() + 4L * i;
+                Panels.tile(to, s.scoreStride(), to, s.scoreStride(), s.panels(), s.queries() + c * s.keyStride(), s.keyStride(), 4, s.headDim());
             }
         }
     }
@@ -210,7 +211,8 @@ final class CpuAttention {
             int d = p * Panels.ROWS;
             Panels.slice(s.panels(), s.rows() + 4L * d, s.valueStride(), Math.min(Panels.ROWS, s.valueHeadDim() - d), length);
             for (int c = 0; c < columns.count(); c += Panels.COLUMNS) {
-                Panels.tile(s.mix() + c * s.mixStride() + p * Panels.STEP, s.mixStride(), s.panels(), s.scores() + c * s.scoreStride(), s.scoreStride(), length);
+                long to = s.mix() + c * s.mixStride() + p * Panels.STEP;
+                Panels.tile(to, s.mixStride(), to, s.mixStride(), s.panels(), s.scores() + c * s.scoreStride(), s.scoreStride(), 4, length);
             }
         }
     }

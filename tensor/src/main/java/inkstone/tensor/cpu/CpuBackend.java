@@ -4,7 +4,6 @@ import inkstone.tensor.Backend;
 import inkstone.tensor.Gradients;
 import inkstone.tensor.HostMemory;
 import inkstone.tensor.Kernels;
-import inkstone.tensor.reference.ReferenceBackend;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
@@ -36,7 +35,7 @@ public final class CpuBackend implements Backend {
         workers = new Workers(threads);
         scratch = new Scratch(threads);
         kernels = new CpuKernels(workers, scratch, single);
-        gradients = new ReferenceBackend().gradients();
+        gradients = new CpuGradients(workers, scratch, single);
     }
 
     /** With {@link #defaultThreads}. */

@@ -106,24 +106,21 @@ final class CpuLinear {
 
     private void many(Product p) {
         int panels = Math.ceilDiv(p.out, Panels.ROWS), group = Math.clamp(panels / (4 * workers.threads()), 1, GROUP);
-        long rows = 4L * SLICE * Panels.ROWS, tail = Panels.COLUMNS * Panels.STEP + 4L * Panels.COLUMNS * SLICE;
-        scratch.reserve((group + 1) * rows + tail);
+        long rows = 4L * SLICE * Panels.ROWS, starts = group * Panels.STEP;
+        scratch.reserve((group + 1) * rows + starts + PanelProduct.scratchBytes(SLICE));
         var expand = Expand.of(p.dtype);
         workers.run(Math.ceilDiv(panels, group), (worker, task) -> {
             int from = task * group * Panels.ROWS, to = Math.min(p.out, from + group * Panels.ROWS);
-            long packed = scratch.of(worker), expanded = packed + group * rows;
-            begin(p, from, to);
+            long packed = scratch.of(worker), expanded = packed + group * rows, start = expanded + rows;
+            // sums begin with the bias, which is one row for all activations, and go on with what the slice before left
+            if (p.bias == 0) MEMORY.asSlice(start, 4L * (to - from)).fill((byte) 0); else MemorySegment.copy(MEMORY, p.bias + 4L * from, MEMORY, start, 4L * (to - from));
             for (int k0 = 0; k0 < p.in; k0 += SLICE) {
                 int k = Math.min(SLICE, p.in - k0);
                 for (int o = from; o < to; o += Panels.ROWS) pack(p, expand, scratch.lanes(worker), packed + (o - from) / Panels.ROWS * rows, expanded, o, Math.min(Panels.ROWS, to - o), k0, k);
-                multiply(p, packed, rows, expanded + rows, from, to, k0, k);
+                long y = p.y + 4L * from;
+                PanelProduct.add(y, p.yRow(), k0 == 0 ? start : y, k0 == 0 ? 0 : p.yRow(), packed, rows, to - from, PanelProduct.Columns.rows(p.x + 4L * k0, p.xRow()), p.n, k, start + starts);
             }
         });
-    }
-
-    /** y = bias: tiles add to it, slice by slice. */
-    private static void begin(Product p, int from, int to) {
-        for (int m = 0; m < p.n; m++) for (int o = from; o < to; o++) MEMORY.set(FLOAT, p.y + m * p.yRow() + 4L * o, p.bias(o));
     }
 
     private static void pack(Product p, Expand expand, long lanes, long panel, long expanded, int o, int rows, int k0, int k) {
@@ -134,30 +131,5 @@ final class CpuLinear {
         }
         for (int r = 0; r < rows; r++) expand.row(source + r * p.weightRow(), expanded + r * 4L * SLICE, k, lanes);
         Panels.transpose(panel, expanded, 4L * SLICE, rows, k);
-    }
-
-    /** Six activations at a time over all panels of the group: 24 KB of x and one panel stay near while the tile runs. */
-    private static void multiply(Product p, long packed, long panelBytes, long tail, int from, int to, int k0, int k) {
-        for (int m = 0; m < p.n; m += Panels.COLUMNS) {
-            int columns = Math.min(Panels.COLUMNS, p.n - m);
-            long x = p.x + m * p.xRow() + 4L * k0, xRow = p.xRow();
-            // the last columns lie in scratch, where a whole tile may read
-            if (columns < Panels.COLUMNS) {
-                for (int c = 0; c < columns; c++) MemorySegment.copy(MEMORY, x + c * xRow, MEMORY, tail + Panels.COLUMNS * Panels.STEP + c * 4L * SLICE, 4L * k);
-                x = tail + Panels.COLUMNS * Panels.STEP;
-                xRow = 4L * SLICE;
-            }
-            for (int o = from; o < to; o += Panels.ROWS) {
-                long y = p.y + m * p.yRow() + 4L * o, panel = packed + (o - from) / Panels.ROWS * panelBytes;
-                int rows = Math.min(Panels.ROWS, to - o);
-                if (rows == Panels.ROWS && columns == Panels.COLUMNS) {
-                    Panels.tile(y, p.yRow(), panel, x, xRow, k);
-                } else {
-                    for (int c = 0; c < columns; c++) MemorySegment.copy(MEMORY, y + c * p.yRow(), MEMORY, tail + c * Panels.STEP, 4L * rows);
-                    Panels.tile(tail, Panels.STEP, panel, x, xRow, k);
-                    for (int c = 0; c < columns; c++) MemorySegment.copy(MEMORY, tail + c * Panels.STEP, MEMORY, y + c * p.yRow(), 4L * rows);
-                }
-            }
-        }
     }
 }

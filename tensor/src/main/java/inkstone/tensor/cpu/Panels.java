@@ -35,24 +35,29 @@ final class Panels {
     private Panels() {}
 
     /**
-     * c[m][0 .. ROWS) += sum over k of x[m][k] · panel[k], for m of {@link #COLUMNS} columns. c is loaded first: its cache misses overlap with the loop.
+     * c[m][0 .. ROWS) = start[m][0 .. ROWS) + sum over k of x[m][k] · panel[k], for m of {@link #COLUMNS} columns; start may be c, or one row for all columns with a
+     * stride of 0. It is loaded first: its cache misses overlap with the loop. x[m][k] lies at x + m · xStride + k · xStep.
      * A while loop over addresses, because C2 unrolls counted loops and then spills sums where there are 16 registers: 57 instead of 120 GFLOP/s on AVX2 (Zen 5, JDK 25.0.3).
      */
-    static void tile(long c, long cStride, long panel, long x, long xStride, int k) {
-        long c1 = c + cStride, c2 = c1 + cStride, c3 = c2 + cStride, c4 = c3 + cStride, c5 = c4 + cStride, second = 4 * L;
-        long x3 = x + 3 * xStride, xStride2 = 2 * xStride, end = panel + k * STEP;
-        var s00 = FloatVector.fromMemorySegment(F, MEMORY, c, ORDER);
-        var s01 = FloatVector.fromMemorySegment(F, MEMORY, c + second, ORDER);
-        var s10 = FloatVector.fromMemorySegment(F, MEMORY, c1, ORDER);
-        var s11 = FloatVector.fromMemorySegment(F, MEMORY, c1 + second, ORDER);
-        var s20 = FloatVector.fromMemorySegment(F, MEMORY, c2, ORDER);
-        var s21 = FloatVector.fromMemorySegment(F, MEMORY, c2 + second, ORDER);
-        var s30 = FloatVector.fromMemorySegment(F, MEMORY, c3, ORDER);
-        var s31 = FloatVector.fromMemorySegment(F, MEMORY, c3 + second, ORDER);
-        var s40 = FloatVector.fromMemorySegment(F, MEMORY, c4, ORDER);
-        var s41 = FloatVector.fromMemorySegment(F, MEMORY, c4 + second, ORDER);
-        var s50 = FloatVector.fromMemorySegment(F, MEMORY, c5, ORDER);
-        var s51 = FloatVector.fromMemorySegment(F, MEMORY, c5 + second, ORDER);
+    static void tile(long c, long cStride, long start, long startStride, long panel, long x, long xStride, long xStep, int k) {
+        long second = 4 * L, x3 = x + 3 * xStride, xStride2 = 2 * xStride, end = panel + k * STEP;
+        var s00 = FloatVector.fromMemorySegment(F, MEMORY, start, ORDER);
+        var s01 = FloatVector.fromMemorySegment(F, MEMORY, start + second, ORDER);
+        start += startStride;
+        var s10 = FloatVector.fromMemorySegment(F, MEMORY, start, ORDER);
+        var s11 = FloatVector.fromMemorySegment(F, MEMORY, start + second, ORDER);
+        start += startStride;
+        var s20 = FloatVector.fromMemorySegment(F, MEMORY, start, ORDER);
+        var s21 = FloatVector.fromMemorySegment(F, MEMORY, start + second, ORDER);
+        start += startStride;
+        var s30 = FloatVector.fromMemorySegment(F, MEMORY, start, ORDER);
+        var s31 = FloatVector.fromMemorySegment(F, MEMORY, start + second, ORDER);
+        start += startStride;
+        var s40 = FloatVector.fromMemorySegment(F, MEMORY, start, ORDER);
+        var s41 = FloatVector.fromMemorySegment(F, MEMORY, start + second, ORDER);
+        start += startStride;
+        var s50 = FloatVector.fromMemorySegment(F, MEMORY, start, ORDER);
+        var s51 = FloatVector.fromMemorySegment(F, MEMORY, start + second, ORDER);
         while (panel != end) {                                                                                         // body
             var w0 = FloatVector.fromMemorySegment(F, MEMORY, panel, ORDER);
             var w1 = FloatVector.fromMemorySegment(F, MEMORY, panel + second, ORDER);
@@ -75,21 +80,26 @@ final class Panels {
             s50 = FMA ? w0.fma(v, s50) : w0.mul(v).add(s50);
             s51 = FMA ? w1.fma(v, s51) : w1.mul(v).add(s51);
             panel += STEP;
-            x += 4;
-            x3 += 4;
+            x += xStep;
+            x3 += xStep;
         }
         s00.intoMemorySegment(MEMORY, c, ORDER);
         s01.intoMemorySegment(MEMORY, c + second, ORDER);
-        s10.intoMemorySegment(MEMORY, c1, ORDER);
-        s11.intoMemorySegment(MEMORY, c1 + second, ORDER);
-        s20.intoMemorySegment(MEMORY, c2, ORDER);
-        s21.intoMemorySegment(MEMORY, c2 + second, ORDER);
-        s30.intoMemorySegment(MEMORY, c3, ORDER);
-        s31.intoMemorySegment(MEMORY, c3 + second, ORDER);
-        s40.intoMemorySegment(MEMORY, c4, ORDER);
-        s41.intoMemorySegment(MEMORY, c4 + second, ORDER);
-        s50.intoMemorySegment(MEMORY, c5, ORDER);
-        s51.intoMemorySegment(MEMORY, c5 + second, ORDER);
+        c += cStride;
+        s10.intoMemorySegment(MEMORY, c, ORDER);
+        s11.intoMemorySegment(MEMORY, c + second, ORDER);
+        c += cStride;
+        s20.intoMemorySegment(MEMORY, c, ORDER);
+        s21.intoMemorySegment(MEMORY, c + second, ORDER);
+        c += cStride;
+        s30.intoMemorySegment(MEMORY, c, ORDER);
+        s31.intoMemorySegment(MEMORY, c + second, ORDER);
+        c += cStride;
+        s40.intoMemorySegment(MEMORY, c, ORDER);
+        s41.intoMemorySegment(MEMORY, c + second, ORDER);
+        c += cStride;
+        s50.intoMemorySegment(MEMORY, c, ORDER);
+        s51.intoMemorySegment(MEMORY, c + second, ORDER);
     }
 
     /**
@@ -130,6 +140,33 @@ final class Panels {
             } else {
                 for (int r = 0; r < width; r++) MEMORY.set(FLOAT, panel + 4L * r, MEMORY.get(FLOAT, source + 4L * r));
             }
+        }
+    }
+
+    /** panel[r / ROWS][r mod ROWS] = row[r]: one k of all panels, {@code panelBytes} apart, from a row of {@code width} floats. Lanes beyond the last keep what they held. */
+    static void spread(long panel, long panelBytes, long row, int width) {
+        int r = 0;
+        for (; r <= width - ROWS; r += ROWS, panel += panelBytes, row += STEP) {                                       // body
+            FloatVector.fromMemorySegment(F, MEMORY, row, ORDER).intoMemorySegment(MEMORY, panel, ORDER);
+            FloatVector.fromMemorySegment(F, MEMORY, row + 4 * L, ORDER).intoMemorySegment(MEMORY, panel + 4 * L, ORDER);
+        }
+        for (; r < width; r++, panel += 4, row += 4) MEMORY.set(FLOAT, panel, MEMORY.get(FLOAT, row));                 // scalar tail
+    }
+
+    /**
+     * to[m / COLUMNS][k][m mod COLUMNS] = source[k][m] for {@code columns} columns m, zeros where the last group has no more: the columns of a matrix as a tile broadcasts
+     * them, without a cache line and a page for every k.
+     */
+    static void interleave(long to, long source, long stride, int columns, int k) {
+        long step = 4L * COLUMNS, group = k * step;
+        int whole = columns / COLUMNS * COLUMNS;
+        for (int i = 0; i < k; i++, source += stride, to += step) {
+            long from = source, target = to;
+            for (long end = source + 4L * whole; from != end; from += step, target += group) {                         // body: six floats as two fours
+                FloatVector.fromMemorySegment(QUAD, MEMORY, from, ORDER).intoMemorySegment(MEMORY, target, ORDER);
+                FloatVector.fromMemorySegment(QUAD, MEMORY, from + 8, ORDER).intoMemorySegment(MEMORY, target + 8, ORDER);
+            }
+            if (whole < columns) for (int m = 0; m < COLUMNS; m++) MEMORY.set(FLOAT, target + 4L * m, whole + m < columns ? MEMORY.get(FLOAT, from + 4L * m) : 0);
         }
     }
 }
