@@ -34,6 +34,7 @@ final class CpuGradients implements Gradients {
     @Override public void clampedSwiglu(Tensor dGate, Tensor dUp, Tensor dy, Tensor gate, Tensor up, float alpha, float limit) { plain.clampedSwiglu(dGate, dUp, dy, gate, up, alpha, limit); }
     @Override public void attention(Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor q, Tensor k, Tensor v, Tensor y, Tensor starts, AttentionShape shape) { plain.attention(dq, dk, dv, dy, q, k, v, y, starts, shape); }
     @Override public void expertInput(Tensor dx, Tensor dy, Tensor weight, Tensor experts) { plain.expertInput(dx, dy, weight, experts); }
+    @Override public void expertWeight(Tensor dWeight, Tensor dBias, Tensor dy, Tensor x, Tensor experts) { plain.expertWeight(dWeight, dBias, dy, x, experts); }
     @Override public void weightedSum(Tensor dx, Tensor dWeights, Tensor dy, Tensor x, Tensor weights) { plain.weightedSum(dx, dWeights, dy, x, weights); }
     @Override public void route(Tensor dScores, Tensor dWeights, Tensor experts, Tensor weights, Tensor scores, Routing routing) { plain.route(dScores, dWeights, experts, weights, scores, routing); }
     @Override public void concat(Tensor da, Tensor db, Tensor dy) { plain.concat(da, db, dy); }
