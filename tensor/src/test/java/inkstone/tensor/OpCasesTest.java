@@ -30,7 +30,7 @@ class OpCasesTest {
     @Tag("widths") @TestFactory Stream<DynamicTest> cpuEqualsReference() {
         return OpCases.all().stream().map(c -> DynamicTest.dynamicTest(c.name(), () -> {
             double error = OpCase.normalisedError(c.on(REFERENCE), c.on(CPU));
-            assertTrue(error <= c.tolerance(), () -> "normalised mean squared error %.2e, allowed %.0e".formatted(error, c.tolerance()));
+            assertTrue(error <= c.tolerance(), () -> "%s: normalised mean squared error %.2e, allowed %.0e".formatted(c.name(), error, c.tolerance()));
         }));
     }
 
@@ -45,7 +45,7 @@ class OpCasesTest {
                 if (!c.learns(i)) continue;
                 double error = OpCase.normalisedError(expected.get(i), actual.get(i));
                 int input = i;
-                assertTrue(error <= GRADIENT_ERROR, () -> "normalised mean squared error of the gradient of input %d: %.2e".formatted(input, error));
+                assertTrue(error <= GRADIENT_ERROR, () -> "%s: normalised mean squared error of the gradient of input %d: %.2e".formatted(c.name(), input, error));
             }
         }));
     }

@@ -19,11 +19,10 @@ import jdk.incubator.vector.FloatVector;
  */
 final class CpuActivations {
     /* Elements worth a thread's waking, with an exponential and without. */
-    private static final int GRAIN = 1 << 13, CHEAP_GRAIN = 1 << 15;
-    private static final int PIECE = 1024;
+    static final int GRAIN = 1 << 13, CHEAP_GRAIN = 1 << 15, PIECE = 1024;
 
     /* gelu(z) = z / (1 + exp(-2 u)), u = sqrt(2 / pi) (z + 0.044715 z³), as (1 + tanh u) / 2 = 1 / (1 + exp(-2 u)). */
-    private static final float GELU = (float) (-2 * Math.sqrt(2 / Math.PI)), GELU_CUBE = (float) (GELU * 0.044715);
+    static final float GELU = (float) (-2 * Math.sqrt(2 / Math.PI)), GELU_CUBE = (float) (GELU * 0.044715);
 
     /* tanh t = t - t³/3 + 2/15 t⁵ - 17/315 t⁷ + 62/2835 t⁹ for |t| below the limit. */
     private static final float SERIES_LIMIT = 0.3f, T3 = -1 / 3f, T5 = 2 / 15f, T7 = -17 / 315f, T9 = 62 / 2835f;
@@ -59,6 +58,17 @@ final class CpuActivations {
     }
 
     private static void gelu(long y, long x, int count, long lanes) {
+        geluExponential(y, x, count, lanes);
+        int i = 0;
+        for (int end = count - L; i <= end; i += L) {                                                                 // body
+            var below = FloatVector.fromMemorySegment(F, MEMORY, y + 4L * i, ORDER).add(1);
+            FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).div(below).intoMemorySegment(MEMORY, y + 4L * i, ORDER);
+        }
+        for (; i < count; i++) MEMORY.set(FLOAT, y + 4L * i, MEMORY.get(FLOAT, x + 4L * i) / (MEMORY.get(FLOAT, y + 4L * i) + 1));  // scalar tail
+    }
+
+    /** y = exp(-2 u) of the x of gelu. */
+    static void geluExponential(long y, long x, int count, long lanes) {
         int i = 0;
         for (int end = count - L; i <= end; i += L) {                                                                 // body
             var z = FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER);
@@ -69,12 +79,6 @@ final class CpuActivations {
             MEMORY.set(FLOAT, y + 4L * i, (z * z * GELU_CUBE + GELU) * z);
         }
         Exponential.exp(y, y, count, 1, 0, lanes);
-        i = 0;
-        for (int end = count - L; i <= end; i += L) {                                                                 // body
-            var below = FloatVector.fromMemorySegment(F, MEMORY, y + 4L * i, ORDER).add(1);
-            FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).div(below).intoMemorySegment(MEMORY, y + 4L * i, ORDER);
-        }
-        for (; i < count; i++) MEMORY.set(FLOAT, y + 4L * i, MEMORY.get(FLOAT, x + 4L * i) / (MEMORY.get(FLOAT, y + 4L * i) + 1));  // scalar tail
     }
 
     /** y = y · x */

@@ -17,9 +17,12 @@ import jdk.incubator.vector.FloatVector;
  * Weights are read where they lie, at any alignment.
  */
 public final class CpuBackend implements Backend {
+    /* Bytes that a thread fills with zeros at a time. */
+    private static final long CLEARED = 1 << 20;
+
     private final HostMemory memory = new HostMemory();
     private final Workers workers;
-    private final Scratch scratch, single = new Scratch(1);
+    private final Scratch scratch, single = new Scratch(1), gathered = new Scratch(1);
     private final Kernels kernels;
     private final Gradients gradients;
 
@@ -34,8 +37,9 @@ public final class CpuBackend implements Backend {
         }
         workers = new Workers(threads);
         scratch = new Scratch(threads);
-        kernels = new CpuKernels(workers, scratch, single);
-        gradients = new CpuGradients(workers, scratch, single);
+        var angles = new RopeAngles(workers);
+        kernels = new CpuKernels(workers, scratch, single, angles);
+        gradients = new CpuGradients(workers, scratch, single, gathered, angles);
     }
 
     /** With {@link #defaultThreads}. */
@@ -74,13 +78,18 @@ public final class CpuBackend implements Backend {
     @Override public void upload(MemorySegment destination, MemorySegment host) { destination.copyFrom(host); }
     @Override public void download(MemorySegment host, MemorySegment source) { host.copyFrom(source); }
     @Override public void copy(MemorySegment destination, MemorySegment source) { destination.copyFrom(source); }
-    @Override public void clear(MemorySegment segment) { segment.fill((byte) 0); }
     @Override public void synchronize() { }
+
+    @Override public void clear(MemorySegment segment) {
+        int pieces = Math.toIntExact(Math.ceilDiv(segment.byteSize(), CLEARED));
+        workers.run(pieces, (worker, piece) -> segment.asSlice(piece * CLEARED, Math.min(CLEARED, segment.byteSize() - piece * CLEARED)).fill((byte) 0));
+    }
 
     @Override public void close() {
         workers.close();
         scratch.close();
         single.close();
+        gathered.close();
         memory.close();
     }
 }

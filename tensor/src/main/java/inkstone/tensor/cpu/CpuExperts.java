@@ -59,10 +59,10 @@ final class CpuExperts {
         }
     }
 
-    private static Tensor matrix(long address, int n, int d) { return Tensor.of(DType.F32, MEMORY.asSlice(address, 4L * n * d), n, d); }
+    static Tensor matrix(long address, int n, int d) { return Tensor.of(DType.F32, MEMORY.asSlice(address, 4L * n * d), n, d); }
 
     /** Where the rows of each expert begin once they are sorted, and where the last one's end. */
-    private static int[] bounds(Indices chosen, int count) {
+    static int[] bounds(Indices chosen, int count) {
         var bounds = new int[count + 1];
         for (int i = 0; i < chosen.count(); i++) bounds[chosen.at(i) + 1]++;
         for (int expert = 0; expert < count; expert++) bounds[expert + 1] += bounds[expert];
@@ -70,7 +70,7 @@ final class CpuExperts {
     }
 
     /** The rows sorted by expert. */
-    private static int[] order(Indices chosen, int[] bounds) {
+    static int[] order(Indices chosen, int[] bounds) {
         var next = bounds.clone();
         var order = new int[chosen.count()];
         for (int i = 0; i < order.length; i++) order[next[chosen.at(i)]++] = i;
@@ -160,7 +160,7 @@ final class CpuExperts {
     }
 
     /** y += x · factor */
-    private static void addScaled(long y, long x, float factor, int count) {
+    static void addScaled(long y, long x, float factor, int count) {
         var factors = FloatVector.broadcast(F, factor);
         int i = 0;
         for (int end = count - L; i <= end; i += L) {                                                                 // body

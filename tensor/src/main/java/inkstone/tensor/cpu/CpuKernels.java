@@ -8,7 +8,6 @@ import inkstone.tensor.Recurrence;
 import inkstone.tensor.Rope;
 import inkstone.tensor.Routing;
 import inkstone.tensor.Tensor;
-import inkstone.tensor.reference.ReferenceBackend;
 
 /** Each kernel with the family it belongs to. */
 final class CpuKernels implements Kernels {
@@ -18,16 +17,21 @@ final class CpuKernels implements Kernels {
     private final CpuExperts experts;
     private final CpuRecurrence recurrence;
     private final CpuAttention attention;
-    private final Kernels plain = new ReferenceBackend().kernels();
+    private final CpuLoss loss;
+    private final CpuDropout dropout;
+    private final CpuOptimizer optimizer;
 
     /** @param single one block, for kernels that call others or share one result */
-    CpuKernels(Workers workers, Scratch scratch, Scratch single) {
+    CpuKernels(Workers workers, Scratch scratch, Scratch single, RopeAngles angles) {
         linear = new CpuLinear(workers, scratch);
-        rows = new CpuRows(workers, scratch);
+        rows = new CpuRows(workers, scratch, angles);
         activations = new CpuActivations(workers, scratch);
         experts = new CpuExperts(workers, linear, single);
         recurrence = new CpuRecurrence(workers, scratch);
         attention = new CpuAttention(workers, scratch, single);
+        loss = new CpuLoss(workers, scratch);
+        dropout = new CpuDropout(workers, scratch);
+        optimizer = new CpuOptimizer(workers, scratch);
     }
 
     @Override public void embedding(Tensor y, Tensor tokens, Tensor table) { rows.embedding(y, tokens, table); }
@@ -77,10 +81,10 @@ final class CpuKernels implements Kernels {
         attention.pagedAttention(y, q, keys, values, positions, sequences, pageTable, shape);
     }
 
-    @Override public void dropout(Tensor y, Tensor x, float rate, long key) { plain.dropout(y, x, rate, key); }
-    @Override public void sum(Tensor y, Tensor x) { plain.sum(y, x); }
+    @Override public void dropout(Tensor y, Tensor x, float rate, long key) { dropout.dropout(y, x, rate, key); }
+    @Override public void sum(Tensor y, Tensor x) { loss.sum(y, x); }
     @Override public void sumOfSquares(Tensor y, Tensor x) { rows.sumOfSquares(y, x); }
-    @Override public void crossEntropy(Tensor y, Tensor logits, Tensor targets) { plain.crossEntropy(y, logits, targets); }
-    @Override public void adamW(Tensor weight, Tensor gradient, Tensor m, Tensor v, AdamStep step) { plain.adamW(weight, gradient, m, v, step); }
-    @Override public void average(Tensor average, Tensor weight, float share) { plain.average(average, weight, share); }
+    @Override public void crossEntropy(Tensor y, Tensor logits, Tensor targets) { loss.crossEntropy(y, logits, targets); }
+    @Override public void adamW(Tensor weight, Tensor gradient, Tensor m, Tensor v, AdamStep step) { optimizer.adamW(weight, gradient, m, v, step); }
+    @Override public void average(Tensor average, Tensor weight, float share) { optimizer.average(average, weight, share); }
 }

@@ -11,7 +11,6 @@ import static inkstone.tensor.cpu.Lanes.address;
 import inkstone.tensor.Rope;
 import inkstone.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /** What touches every element once and is limited by memory: lookups, sums, norms, rotations, copies. Parallel over rows or ranges. */
@@ -23,14 +22,15 @@ final class CpuRows {
 
     private final Workers workers;
     private final Scratch scratch;
-    private final Angles angles = new Angles();
+    private final RopeAngles angles;
 
-    CpuRows(Workers workers, Scratch scratch) {
+    CpuRows(Workers workers, Scratch scratch, RopeAngles angles) {
         this.workers = workers;
         this.scratch = scratch;
+        this.angles = angles;
     }
 
-    private static int rowGrain(int width) { return Math.max(1, GRAIN / width); }
+    static int rowGrain(int width) { return Math.max(1, GRAIN / width); }
 
     void embedding(Tensor y, Tensor tokens, Tensor table) {
         int dim = table.shape().last();
@@ -47,7 +47,8 @@ final class CpuRows {
         workers.split(Math.toIntExact(y.shape().elements()), GRAIN, (worker, from, end) -> add(to + 4L * from, left + 4L * from, right + 4L * from, end - from));
     }
 
-    private static void add(long y, long a, long b, int count) {
+    /** y = a + b; y may be a. */
+    static void add(long y, long a, long b, int count) {
         int i = 0;
         for (int end = count - L; i <= end; i += L) {                                                                 // body
             var sum = FloatVector.fromMemorySegment(F, MEMORY, a + 4L * i, ORDER).add(FloatVector.fromMemorySegment(F, MEMORY, b + 4L * i, ORDER));
@@ -67,7 +68,8 @@ final class CpuRows {
         });
     }
 
-    private static float squares(long x, int count, long lanes) {
+    /** The sum of x². */
+    static float squares(long x, int count, long lanes) {
         var sum0 = FloatVector.zero(F);
         var sum1 = FloatVector.zero(F);
         int i = 0;
@@ -119,7 +121,7 @@ final class CpuRows {
     }
 
     /** y = x - mean(x) */
-    private static void centre(long y, long x, int count, long lanes) {
+    static void centre(long y, long x, int count, long lanes) {
         var sums = FloatVector.zero(F);
         int i = 0;
         for (int end = count - L; i <= end; i += L) sums = sums.add(FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER));   // body
@@ -137,7 +139,7 @@ final class CpuRows {
     void rope(Tensor y, Tensor x, Tensor positions, Rope rope) {
         int width = x.shape().last(), pairs = rope.frequencies().shape().last();
         long to = address(y), from = address(x);
-        if (!angles.areOf(positions, rope)) angles.compute(workers, positions, rope);
+        angles.take(positions, rope);
         workers.split(x.shape().dim(0), rowGrain(4 * width), (worker, first, end) -> {
             for (int r = first; r < end; r++) {
                 for (int head = 0; head < width; head += rope.headDim()) {
@@ -149,46 +151,8 @@ final class CpuRows {
         });
     }
 
-    /**
-     * Cosines and sines [rows][pairs], computed in double precision and kept for the next call: queries and keys of every layer of a step turn by the same angles.
-     * Computing them anew each time took five sixths of the kernel at 256 rows.
-     */
-    private static final class Angles {
-        private int[] positions = {};
-        private float[] frequencies = {};
-        private float magnitude;
-        float[] cos = {}, sin = {};
-
-        boolean areOf(Tensor positions, Rope rope) {
-            return magnitude == rope.magnitude() && Arrays.equals(this.positions, ints(positions)) && Arrays.equals(frequencies, floats(rope.frequencies()));
-        }
-
-        void compute(Workers workers, Tensor positions, Rope rope) {
-            this.positions = ints(positions);
-            frequencies = floats(rope.frequencies());
-            magnitude = rope.magnitude();
-            int rows = this.positions.length, pairs = frequencies.length;
-            if (cos.length < rows * pairs) {
-                cos = new float[rows * pairs];
-                sin = new float[rows * pairs];
-            }
-            workers.split(rows, rowGrain(64 * pairs), (worker, first, end) -> {
-                for (int r = first; r < end; r++) {
-                    for (int i = 0; i < pairs; i++) {
-                        double angle = (double) this.positions[r] * frequencies[i];
-                        cos[r * pairs + i] = (float) (Math.cos(angle) * magnitude);
-                        sin[r * pairs + i] = (float) (Math.sin(angle) * magnitude);
-                    }
-                }
-            });
-        }
-
-        private static int[] ints(Tensor tensor) { return tensor.data().toArray(Lanes.INT); }
-        private static float[] floats(Tensor tensor) { return tensor.data().toArray(FLOAT); }
-    }
-
     /** Pair i is elements i · stride and i · stride + apart; its cosine and sine are number {@code from} + i. */
-    private static void turn(long y, long x, Angles angles, int from, int pairs, int stride, int apart) {
+    private static void turn(long y, long x, RopeAngles angles, int from, int pairs, int stride, int apart) {
         for (int i = 0; i < pairs; i++) {
             long first = 4L * i * stride, second = first + 4L * apart;
             float a = MEMORY.get(FLOAT, x + first), b = MEMORY.get(FLOAT, x + second), c = angles.cos[from + i], s = angles.sin[from + i];

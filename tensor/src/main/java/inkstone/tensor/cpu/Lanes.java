@@ -28,6 +28,9 @@ import jdk.incubator.vector.VectorSpecies;
 final class Lanes {
     static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
     static final VectorSpecies<Integer> I = VectorSpecies.of(int.class, F.vectorShape());
+    /** Half as many longs as {@link #F} has floats, and as many ints of half a vector. */
+    static final VectorSpecies<Long> J = VectorSpecies.of(long.class, F.vectorShape());
+    static final VectorSpecies<Integer> HALF_I = VectorSpecies.of(int.class, VectorShape.forBitSize(F.vectorBitSize() / 2));
     /** As many shorts as {@link #F} has floats. */
     static final VectorSpecies<Short> S = VectorSpecies.of(short.class, VectorShape.forBitSize(F.vectorBitSize() / 2));
     /** As many bytes as {@link #F} has floats, but at least 8, the smallest there is. */

@@ -504,6 +504,7 @@ final class ReferenceKernels implements Kernels {
     private static float[] states(Tensor state, int count) {
         var values = new float[count];
         Blocks.toFloats(state.dtype(), state.data(), 0, values, count);
+        if (state.dtype().isQuantized()) for (int i = 0; i < count; i++) values[i] *= AdamStates.UNIT;
         return values;
     }
 
