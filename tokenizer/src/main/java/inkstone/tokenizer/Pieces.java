@@ -11,13 +11,15 @@ final class Pieces {
     private static final byte[] NOTHING = {};
     /* GPT-2's table: printable Latin-1 stands for itself, the other 68 bytes for U+0100 onwards, so that no piece holds white space or control characters. */
     private static final short[] BYTE_OF_CHAR = new short[324];
+    private static final char[] CHAR_OF_BYTE = new char[256];
 
     static {
         Arrays.fill(BYTE_OF_CHAR, (short) -1);
         int next = 256;
         for (int b = 0; b < 256; b++) {
             boolean itself = b >= '!' && b <= '~' || b >= 0xA1 && b <= 0xAC || b >= 0xAE;
-            BYTE_OF_CHAR[itself ? b : next++] = (short) b;
+            CHAR_OF_BYTE[b] = (char) (itself ? b : next++);
+            BYTE_OF_CHAR[CHAR_OF_BYTE[b]] = (short) b;
         }
     }
 
@@ -75,6 +77,13 @@ final class Pieces {
         if (piece.length() != 6 || !piece.startsWith("<0x") || piece.charAt(5) != '>') return -1;
         int high = Character.digit(piece.charAt(3), 16), low = Character.digit(piece.charAt(4), 16);
         return high < 0 || low < 0 ? -1 : high << 4 | low;
+    }
+
+    /** These bytes as a byte-level vocabulary spells them. */
+    static String byteLevelSpelling(byte[] bytes) {
+        var piece = new char[bytes.length];
+        for (int i = 0; i < piece.length; i++) piece[i] = CHAR_OF_BYTE[bytes[i] & 0xFF];
+        return new String(piece);
     }
 
     private static byte[] byteLevel(String piece) {

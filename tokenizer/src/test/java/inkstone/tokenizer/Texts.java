@@ -3,7 +3,7 @@ package inkstone.tokenizer;
 import java.util.Random;
 
 /** Random texts of many kinds of characters. */
-final class Texts {
+public final class Texts {
     private static final String[] PARTS = {
         "the ", " quick", "Brown", "'s", "'LL", "1234567", "3.14", " ", "  ", "      ", "\n", "\n\n", "\r\n", "\t", " \n ", "\u00A0", "\u3000", "\u200B", "\u200D", "\uFEFF", "\u0000",
         "\u0001", "\u001B[31m", "\u007F", "\u0085", "\u2028", "e\u0301", "n\u0303\u0323", "Z\u0351\u036B\u0343", "\u00E9", "\u00DF", "\u0130", "\u4F60\u597D", "\u3053\u3093", "\uD55C\uAD6D",
@@ -12,7 +12,7 @@ final class Texts {
 
     private Texts() {}
 
-    static String random(Random random) {
+    public static String random(Random random) {
         var text = new StringBuilder();
         for (int parts = random.nextInt(40); parts > 0; parts--) {
             if (random.nextInt(4) > 0) {

@@ -23,6 +23,16 @@ final class ProgressBar implements AutoCloseable {
         err.flush();
     }
 
+    /** As {@link #show}, with the time left; may be called often. */
+    void showOften(long done, long all, String what) {
+        long now = System.nanoTime();
+        if (started == 0) started = now;
+        if (shown != 0 && now - shown < REDRAWN && done < all) return;
+        shown = now;
+        var left = done == 0 ? "" : ", %s left".formatted(duration((now - started) / 1e9 * (all - done) / done));
+        show((int) (1_000 * done / Math.max(1, all)), 1_000, "%,d of %,d %s%s".formatted(done, all, what, left));
+    }
+
     /** As {@link #show}, with speed and time left; may be called often. */
     void showBytes(long done, long all, String what) {
         long now = System.nanoTime();

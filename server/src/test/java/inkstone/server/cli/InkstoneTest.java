@@ -39,7 +39,7 @@ class InkstoneTest {
         assertOneLine(2, "-m MODEL", run("--debug", "serve"));
     }
 
-    @ParameterizedTest @ValueSource(strings = {"", "serve", "chat", "tokenize", "logits", "perplexity", "bench", "convert", "quantize", "imatrix"})
+    @ParameterizedTest @ValueSource(strings = {"", "serve", "chat", "tokenize", "logits", "perplexity", "bench", "convert", "quantize", "imatrix", "train"})
     void everyCommandHasHelp(String command) {
         var ended = command.isEmpty() ? run("--help") : run(command, "--help");
         assertEquals(0, ended.code, ended.err);
@@ -69,6 +69,11 @@ class InkstoneTest {
         assertOneLine(2, "--depth", run("bench", "-m", "x.gguf", "--depth", "-1"));
         assertOneLine(2, "--file", run("perplexity", "-m", "x.gguf"));
         assertOneLine(2, "-m MODEL", run("perplexity", "-f", "x.txt"));
+        assertOneLine(2, "tokenizer", run("train"));
+        assertOneLine(2, "--vocab", run("train", "tokenizer", "-o", "x.json", "y.txt"));
+        assertOneLine(2, "exclude", run("train", "tokenizer", "--characters", "--vocab", "300", "-o", "x.json", "y.txt"));
+        assertOneLine(2, "257", run("train", "tokenizer", "--vocab", "100", "-o", "x.json", "y.txt"));
+        assertOneLine(2, "</s>", run("train", "tokenizer", "--vocab", "300", "--eos", "</s>", "-o", "x.json", "y.txt"));
     }
 
     @Test void failuresAreOneAndOneLine() throws Exception {
@@ -86,6 +91,20 @@ class InkstoneTest {
         assertOneLine(1, "nowhere does not exist", run("convert", "x.gguf", folder.resolve("nowhere/y.gguf").toString(), "--type", "f16"));
         assertOneLine(1, "text.txt does not exist", run("perplexity", "-m", text.toString(), "-f", folder.resolve("text.txt").toString()));
         assertEquals("x does not exist", Inkstone.told(new NoSuchFileException("x")));
+    }
+
+    @Test void aTokenizerIsTrained() throws Exception {
+        var text = Files.writeString(folder.resolve("text.txt"), "the cat and the hat and the bat\n".repeat(3));
+        var json = folder.resolve("tokenizer.json");
+        var trained = run("train", "tokenizer", "--vocab", "270", "--special", "<|endoftext|>,<|im_end|>", "-o", json.toString(), text.toString());
+        assertEquals(0, trained.code, trained.err);
+        assertTrue(trained.out.contains("tokenizer_config.json: 270 tokens (12 merges, 2 special)"), trained.out);
+        assertTrue(run("tokenize", "-m", folder.toString(), "-p", "the<|im_end|>").out.endsWith("269\t<|im_end|>\n"));
+        assertOneLine(1, "exists already", run("train", "tokenizer", "--vocab", "270", "-o", json.toString(), text.toString()));
+        var characters = folder.resolve("characters.json");
+        var made = run("train", "tokenizer", "--characters", "-o", characters.toString(), text.toString());
+        assertTrue(made.out.contains("10 tokens"), made.out);
+        assertOneLine(1, "absent.txt does not exist", run("train", "tokenizer", "--characters", "-o", folder.resolve("x.json").toString(), "absent.txt"));
     }
 
     @Test void aStackTraceComesOnlyWhenAskedFor() throws Exception {
