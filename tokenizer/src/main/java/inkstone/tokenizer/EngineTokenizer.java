@@ -1,5 +1,8 @@
 package inkstone.tokenizer;
 
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.IntStream;
@@ -91,6 +94,14 @@ final class EngineTokenizer implements Tokenizer {
     @Override public boolean addsBos() { return definition.marks().addBegin(); }
     @Override public boolean addsEos() { return definition.marks().addEnd(); }
     @Override public void close() { engine.close(); }
+
+    @Override public byte[] fingerprint() {
+        try {
+            return MessageDigest.getInstance("SHA-256").digest(TokenizerJson.whole(definition).getBytes(StandardCharsets.UTF_8));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e);
+        }
+    }
 
     @Override public String piece(int token) {
         pieces.bytes(token);

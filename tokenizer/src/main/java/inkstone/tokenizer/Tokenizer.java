@@ -51,5 +51,11 @@ public interface Tokenizer extends AutoCloseable {
 
     boolean addsEos();
 
+    /**
+     * SHA-256 of all that decides which tokens a text becomes: two tokenizers with the same one encode alike, so that texts encoded once can be kept.
+     * Throws {@link UnsupportedOperationException} where it was not made of a file.
+     */
+    default byte[] fingerprint() { throw new UnsupportedOperationException("this tokenizer was not made of a file and has no fingerprint"); }
+
     @Override void close();
 }

@@ -93,12 +93,12 @@ final class TrainTokenizerCommand implements Callable<Integer> {
             corpus.files() == 1 ? "1 file" : corpus.files() + " files", trained.words(), characters ? "characters" : "words", trained.different(), seconds);
         if (vocabularySize != null && vocabulary.size() < vocabularySize) warn("no pair of tokens occurs twice any more, so there are %,d tokens, not %,d".formatted(vocabulary.size(), vocabularySize));
         if (trained.forgotten() > 0) warn("%,d occurrences of rare words were not counted, as there are too many different ones".formatted(trained.forgotten()));
-        if (!trained.problems().isEmpty()) warnOf("rows were passed over", trained.problems());
-        if (!corpus.passedOver().isEmpty()) warnOf("files were passed over, as they are no .txt, .md or .jsonl", corpus.passedOver());
+        if (trained.problems().count() > 0) warnOf(trained.problems().count(), "rows were passed over", trained.problems().first());
+        if (!corpus.passedOver().isEmpty()) warnOf(corpus.passedOver().size(), "files were passed over, as they are no .txt, .md or .jsonl", corpus.passedOver());
     }
 
-    private void warnOf(String what, List<String> names) {
-        warn("%,d %s: %s%s".formatted(names.size(), what, String.join("; ", names.subList(0, Math.min(SHOWN, names.size()))), names.size() > SHOWN ? "; ..." : ""));
+    private void warnOf(long count, String what, List<String> names) {
+        warn("%,d %s: %s%s".formatted(count, what, String.join("; ", names.subList(0, Math.min(SHOWN, names.size()))), count > SHOWN ? "; ..." : ""));
     }
 
     private void warn(String message) { command.commandLine().getErr().println("inkstone: " + message); }

@@ -15,7 +15,7 @@ import java.util.concurrent.ThreadLocalRandom;
  * {@link #commit}, nothing is left. A reader that has the old file mapped keeps the old bytes. The JVM's end (Ctrl-C) leaves nothing
  * either.
  */
-final class NewFile implements AutoCloseable {
+public final class NewFile implements AutoCloseable {
     /* Bytes go through one buffer: a channel copies any other heap array into a native one of the same size, which it keeps. */
     private static final int BUFFER = 1 << 20;
 
@@ -27,7 +27,7 @@ final class NewFile implements AutoCloseable {
     private long written;
 
     /** @param bytes how large it will be, about */
-    NewFile(Path target, long bytes) throws IOException {
+    public NewFile(Path target, long bytes) throws IOException {
         this.target = target.toAbsolutePath();
         requireRoom(bytes);
         this.temporary = this.target.resolveSibling(".%s.%016x.part".formatted(target.getFileName(), ThreadLocalRandom.current().nextLong()));
@@ -43,7 +43,7 @@ final class NewFile implements AutoCloseable {
         throw new IOException("%s takes %,d MB, its disk has %,d MB free; free some or write elsewhere".formatted(target, bytes / 1_000_000, free / 1_000_000));
     }
 
-    void write(MemorySegment bytes) throws IOException {
+    public void write(MemorySegment bytes) throws IOException {
         for (long at = 0; at < bytes.byteSize();) {
             if (!buffer.hasRemaining()) flush();
             int piece = (int) Math.min(buffer.remaining(), bytes.byteSize() - at);
@@ -71,7 +71,7 @@ final class NewFile implements AutoCloseable {
     }
 
     /** Zeros up to a multiple of {@code alignment} bytes from the file's start. */
-    void pad(int alignment) throws IOException { write(MemorySegment.ofArray(new byte[(int) (-written & alignment - 1)])); }
+    public void pad(int alignment) throws IOException { write(MemorySegment.ofArray(new byte[(int) (-written & alignment - 1)])); }
 
     private void flush() throws IOException {
         buffer.flip();
@@ -80,7 +80,7 @@ final class NewFile implements AutoCloseable {
     }
 
     /** The file is complete: puts it in place of the target. */
-    void commit() throws IOException {
+    public void commit() throws IOException {
         flush();
         channel.force(true);
         channel.close();

@@ -56,11 +56,11 @@ public final class BpeTrainer {
      * @param words     in them
      * @param different words, those forgotten not among them
      * @param forgotten words that were not counted in the end, as they were the rarest of too many
-     * @param problems  rows of JSON that were passed over, with file and line
+     * @param problems  rows of JSON that were passed over
      */
-    public record Trained(ByteLevelVocabulary vocabulary, long bytes, long words, long different, long forgotten, List<String> problems) {}
+    public record Trained(ByteLevelVocabulary vocabulary, long bytes, long words, long different, long forgotten, Problems problems) {}
 
-    private record Counted(WordCounts words, List<String> problems) {}
+    private record Counted(WordCounts words, Problems problems) {}
 
     private BpeTrainer() {}
 
@@ -71,7 +71,7 @@ public final class BpeTrainer {
      */
     public static Trained train(Corpus corpus, Settings settings, Progress progress, BooleanSupplier cancelled) throws IOException {
         var words = new WordCounts();
-        var problems = new ArrayList<String>();
+        var problems = new Problems();
         var pattern = ByteLevelVocabulary.words();
         long[] bytes = {0};
         try (var counting = new InOrder<Counted>(settings.threads, counted -> {
@@ -81,7 +81,7 @@ public final class BpeTrainer {
             corpus.read(cancelled, (chunk, read) -> {
                 bytes[0] += chunk.bytes().length;
                 counting.submit(() -> {
-                    var counted = new Counted(new WordCounts(), new ArrayList<>());
+                    var counted = new Counted(new WordCounts(), new Problems());
                     for (var text : texts(chunk.documents(counted.problems::add))) counted.words.addText(text, pattern);
                     return counted;
                 });
@@ -114,9 +114,9 @@ public final class BpeTrainer {
         return new ByteLevelVocabulary(pieces, merges, settings.special, settings.bos, settings.eos);
     }
 
-    private static ModelException noText(List<String> problems) {
-        return new ModelException(problems.isEmpty() ? "there is no text in these files to learn from" : "there is no text in these files to learn from; first of %d rows passed over: %s"
-            .formatted(problems.size(), problems.getFirst()));
+    private static ModelException noText(Problems problems) {
+        var found = problems.count() == 0 ? "" : "; first of %d rows passed over: %s".formatted(problems.count(), problems.first().getFirst());
+        return new ModelException("there is no text in these files to learn from" + found);
     }
 
     /** What people and models wrote in these documents. */
@@ -148,7 +148,7 @@ public final class BpeTrainer {
     public static Trained characters(Corpus corpus, List<String> special, String bos, String eos, Progress progress, BooleanSupplier cancelled) throws IOException {
         ByteLevelVocabulary.requireSpecial(special, bos, eos);
         var characters = new BitSet();
-        var problems = new ArrayList<String>();
+        var problems = new Problems();
         long[] counted = {0, 0};
         corpus.read(cancelled, (chunk, read) -> {
             counted[0] += chunk.bytes().length;

@@ -9,7 +9,7 @@ import java.util.regex.Pattern;
  */
 final class WordCounts {
     static final int LONGEST = 252;
-    /** As many different words are kept at most, where a corpus has more those that are rarest are forgotten: half a gigabyte while pairs are merged. */
+    /** As many different words are kept at most: 0.7 GB of memory while pairs are merged, with words of 10 bytes. Where texts have more, those that are rarest are forgotten. */
     static final int MOST_WORDS = 4_000_000;
 
     private static final int MOST_BYTES = 256 << 20;
