@@ -148,7 +148,7 @@ class BpeTrainerTest {
     @Test void theNumberOfThreadsDoesNotMatter() throws IOException {
         var text = "The quick brown fox jumps over %d lazy dogs.\n";
         var many = new StringBuilder();
-        for (int i = 0; many.length() < 5 << 20; i++) many.append(text.formatted(i * 7919L));
+        for (int i = 0; many.length() < 3 << 20; i++) many.append(text.formatted(i * 7919L));
         var one = train(many.toString(), new Settings(700, List.of(), null, null, 1));
         assertEquals(one.toJson(), train(many.toString(), new Settings(700, List.of(), null, null, 3)).toJson());
     }
@@ -178,10 +178,10 @@ class BpeTrainerTest {
         var vocabulary = BpeTrainer.characters(corpus(text), List.of(), null, null, SILENT, () -> false).vocabulary();
         assertEquals(65, vocabulary.size());
         try (var tokenizer = open(vocabulary)) {
-            var ids = tokenizer.encode(text, false);
+            var ids = tokenizer.encode(text.substring(0, 100_000), false);
             var sorted = text.chars().distinct().sorted().toArray();
             for (int i = 0; i < ids.length; i++) assertEquals(text.charAt(i), sorted[ids[i]]);
-            assertEquals(text.length(), ids.length);
+            assertEquals(100_000, ids.length);
         }
     }
 
@@ -204,7 +204,7 @@ class BpeTrainerTest {
     @Test void aWordWithoutEndDoesNotHoldTheTrainingUp() throws IOException {
         var random = new Random(SEED);
         var word = new StringBuilder();
-        while (word.length() < 500_000) word.append((char) ('a' + random.nextInt(26)));
+        while (word.length() < 100_000) word.append((char) ('a' + random.nextInt(26)));
         assertEquals(1_000, train(word.toString(), settings(1_000)).size());
     }
 

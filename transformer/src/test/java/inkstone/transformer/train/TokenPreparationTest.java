@@ -169,7 +169,7 @@ class TokenPreparationTest {
         var text = Files.writeString(texts().resolve("a.txt"), "one text");
         prepare(tokenizer, null).close();
         var before = Files.readAllBytes(folder.resolve("tokens.bin"));
-        Files.writeString(text, "another text ".repeat(300_000));
+        Files.writeString(text, "another text\n".repeat(100_000));
         boolean[] started = {false};
         assertThrows(CancellationException.class, () -> TokenPreparation.prepare(Corpus.of(List.of(texts())), tokenizer, null, folder.resolve("tokens.bin"), 2,
             (read, all) -> started[0] = true, () -> started[0]));
