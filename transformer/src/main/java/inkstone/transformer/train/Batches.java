@@ -11,7 +11,7 @@ import java.util.zip.CRC32C;
  * Batches without end, drawn by a seed from one or more sources. The {@link #position} says all that is needed to go on: after {@link #seek} on the same data with the
  * same settings the same batches come. One thread.
  */
-public abstract sealed class Batches permits PackedBatches, RandomWindows {
+public abstract sealed class Batches implements TokenBatches permits PackedBatches, RandomWindows {
     /** @param weight its share of all tokens, in proportion to the other weights; above 0 */
     public record Source(Documents documents, double weight) {}
 
@@ -42,7 +42,7 @@ public abstract sealed class Batches permits PackedBatches, RandomWindows {
     /** Tokens of each batch. */
     public int size() { return context * rows; }
 
-    public abstract Batch next();
+    @Override public abstract TokenBatch next();
 
     /** The source that is furthest behind its share, so that shares hold at any time and do not depend on luck. */
     int furthestBehind() {
@@ -68,14 +68,14 @@ public abstract sealed class Batches permits PackedBatches, RandomWindows {
     abstract int placeNumbers();
 
     /** Where the next batch begins, in a form that {@link #seek} takes: a mark of the data and settings, then for each source its place. */
-    public final String position() {
+    @Override public final String position() {
         var text = new StringBuilder(mark());
         for (int i = 0; i < taken.length; i++) text.append(' ').append(taken[i]).append(Arrays.stream(place(i)).mapToObj(number -> ":" + number).collect(Collectors.joining()));
         return text.toString();
     }
 
     /** @throws ModelException where the position is of other data, another context, number of rows or seed */
-    public final void seek(String position) {
+    @Override public final void seek(String position) {
         var parts = position.split(" ");
         if (!parts[0].equals(mark()) || parts.length != taken.length + 1) {
             throw new ModelException("the run stood at \"%s\" in other data, or with another context, number of rows or seed; go on with the same, or start anew".formatted(position));

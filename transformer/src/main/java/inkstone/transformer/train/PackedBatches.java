@@ -1,10 +1,9 @@
 package inkstone.transformer.train;
 
 import inkstone.tensor.ModelException;
+import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Iterator;
 import java.util.List;
-import java.util.NoSuchElementException;
 import java.util.SplittableRandom;
 
 /**
@@ -75,7 +74,7 @@ public final class PackedBatches extends Batches {
             lengths[sequences++] = count;
         }
 
-        Batch batch() { return new Batch(Arrays.copyOf(tokens, filled), Arrays.copyOf(targets, filled), Arrays.copyOf(lengths, sequences)); }
+        TokenBatch batch() { return new TokenBatch(Arrays.copyOf(tokens, filled), Arrays.copyOf(targets, filled), Arrays.copyOf(lengths, sequences)); }
     }
 
     private final Pieces[] pieces;
@@ -110,7 +109,7 @@ public final class PackedBatches extends Batches {
     /** Passes over a source that are complete. */
     public long epoch(int source) { return epochs[source]; }
 
-    @Override public Batch next() {
+    @Override public TokenBatch next() {
         var filling = new Filling(size());
         while (filling.room() > 0) {
             int source = furthestBehind(), index = indices[source], offset = offsets[source];
@@ -150,22 +149,18 @@ public final class PackedBatches extends Batches {
      * Every target once, in the order of the documents: for evaluation. The last batch is shorter.
      *
      * @param rows a batch has at most rows · context tokens
+     * @param most batches to give, of more the first; documents that {@link TokenFile#split} kept back are in an order drawn by its seed
      */
-    public static Iterable<Batch> inOrder(Documents documents, int context, int rows) {
+    public static List<TokenBatch> inOrder(Documents documents, int context, int rows, int most) {
         requireTargets(documents);
         var pieces = new Pieces(documents, context, null);
         int size = Math.multiplyExact(context, rows);
-        return () -> new Iterator<>() {
-            private int index;
-
-            @Override public boolean hasNext() { return index < pieces.count; }
-
-            @Override public Batch next() {
-                if (!hasNext()) throw new NoSuchElementException();
-                var filling = new Filling(size);
-                for (; hasNext() && pieces.lengths[index] <= filling.room(); index++) filling.add(documents.file(), pieces.starts[index], pieces.lengths[index]);
-                return filling.batch();
-            }
-        };
+        var batches = new ArrayList<TokenBatch>();
+        for (int index = 0; index < pieces.count && batches.size() < most;) {
+            var filling = new Filling(size);
+            for (; index < pieces.count && pieces.lengths[index] <= filling.room(); index++) filling.add(documents.file(), pieces.starts[index], pieces.lengths[index]);
+            batches.add(filling.batch());
+        }
+        return batches;
     }
 }

@@ -33,7 +33,7 @@ public final class RandomWindows extends Batches {
         return totals;
     }
 
-    @Override public Batch next() {
+    @Override public TokenBatch next() {
         var random = Shuffle.random(seed, batches++);
         var tokens = new int[size()];
         var targets = new int[size()];
@@ -48,7 +48,7 @@ public final class RandomWindows extends Batches {
         }
         var lengths = new int[rows];
         Arrays.fill(lengths, context);
-        return new Batch(tokens, targets, lengths);
+        return new TokenBatch(tokens, targets, lengths);
     }
 
     private void copy(int source, long from, int[] window) {

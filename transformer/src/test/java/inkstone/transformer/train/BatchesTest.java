@@ -34,7 +34,7 @@ class BatchesTest {
     }
 
     /* Tokens count on through all documents, so a target that is not the token after its own, or of another document, shows. */
-    private static void assertWhole(Batch batch, TokenFile file) {
+    private static void assertWhole(TokenBatch batch, TokenFile file) {
         assertEquals(batch.tokens().length, Arrays.stream(batch.lengths()).sum());
         int at = 0;
         for (int length : batch.lengths()) {
@@ -61,7 +61,7 @@ class BatchesTest {
             var seen = new ArrayList<Integer>();
             while (seen.size() < 3 * targets) {
                 var batch = batches.next();
-                assertEquals(CONTEXT * ROWS, batch.size());
+                assertEquals(CONTEXT * ROWS, batch.tokens().length);
                 assertWhole(batch, file);
                 for (int target : batch.targets()) seen.add(target);
             }
@@ -126,7 +126,7 @@ class BatchesTest {
                 for (int n = 0; n < 100; n++) {
                     var batch = batches.next();
                     small += Arrays.stream(batch.tokens()).filter(token -> token == LARGE - 1).count();
-                    all += batch.size();
+                    all += batch.tokens().length;
                     assertEquals(0.75, (double) small / all, CONTEXT / (double) all + 1e-9, "after batch " + n);
                 }
             }
@@ -140,8 +140,8 @@ class BatchesTest {
             for (int n = 0; n < 200; n++) {
                 var batch = windows.next();
                 assertArrayEquals(new int[] {8, 8, 8, 8}, batch.lengths());
-                for (int i = 0; i < batch.size(); i++) assertEquals(batch.tokens()[i - i % 8] + i % 8, batch.tokens()[i]);
-                for (int i = 0; i < batch.size(); i++) assertEquals(batch.tokens()[i] + 1, batch.targets()[i]);
+                for (int i = 0; i < batch.tokens().length; i++) assertEquals(batch.tokens()[i - i % 8] + i % 8, batch.tokens()[i]);
+                for (int i = 0; i < batch.tokens().length; i++) assertEquals(batch.tokens()[i] + 1, batch.targets()[i]);
                 for (int row = 0; row < 4; row++) starts.add(batch.tokens()[8 * row]);
             }
             assertEquals(IntStream.range(0, 43 - 8).boxed().collect(Collectors.toSet()), starts, "every window is drawn");
@@ -151,21 +151,22 @@ class BatchesTest {
     @Test void evaluationSeesEachTargetOnce() throws IOException {
         try (var file = random("a.bin")) {
             int seen = 0, last = -1;
-            for (var batch : PackedBatches.inOrder(file.all(), CONTEXT, ROWS)) {
+            for (var batch : PackedBatches.inOrder(file.all(), CONTEXT, ROWS, Integer.MAX_VALUE)) {
                 assertWhole(batch, file);
-                assertTrue(batch.size() <= CONTEXT * ROWS);
-                seen += batch.size();
+                assertTrue(batch.tokens().length <= CONTEXT * ROWS);
+                seen += batch.tokens().length;
                 for (int target : batch.targets()) assertTrue(target > last, "in order");
-                last = batch.targets()[batch.size() - 1];
+                last = batch.targets()[batch.tokens().length - 1];
             }
             assertEquals(file.all().targets(), seen);
+            assertEquals(2, PackedBatches.inOrder(file.all(), CONTEXT, ROWS, 2).size());
         }
     }
 
     @Test void tooLittleToLearnFromIsSaid() throws IOException {
         try (var file = Written.of(folder, LARGE, new int[1], new int[1])) {
             assertTrue(assertThrows(ModelException.class, () -> new PackedBatches(file.all(), 8, 1, 1)).getMessage().contains("no document of two tokens"));
-            assertTrue(assertThrows(ModelException.class, () -> PackedBatches.inOrder(file.all(), 8, 1)).getMessage().contains("no document of two tokens"));
+            assertTrue(assertThrows(ModelException.class, () -> PackedBatches.inOrder(file.all(), 8, 1, 1)).getMessage().contains("no document of two tokens"));
             assertTrue(assertThrows(ModelException.class, () -> new RandomWindows(file.all(), 2, 1, 1)).getMessage().contains("has 2 tokens"));
             assertThrows(IllegalArgumentException.class, () -> new PackedBatches(List.of(), 8, 1, 1));
             assertThrows(IllegalArgumentException.class, () -> new PackedBatches(file.all(), 0, 1, 1));
