@@ -6,9 +6,8 @@ import inkstone.tensor.Gradients;
 import inkstone.tensor.Rope;
 import inkstone.tensor.Routing;
 import inkstone.tensor.Tensor;
-import inkstone.tensor.reference.ReferenceBackend;
 
-/** Each gradient with the family it belongs to; attention takes the plain loops. */
+/** Each gradient with the family it belongs to. */
 final class CpuGradients implements Gradients {
     private final CpuLinearBackward linear;
     private final CpuExpertGradients experts;
@@ -16,7 +15,7 @@ final class CpuGradients implements Gradients {
     private final CpuActivationGradients activations;
     private final CpuLoss loss;
     private final CpuDropout dropout;
-    private final Gradients plain = new ReferenceBackend().gradients();
+    private final CpuAttentionGradients attention;
 
     /**
      * @param single   one block, for panels and sums that all workers have a part in
@@ -29,6 +28,7 @@ final class CpuGradients implements Gradients {
         activations = new CpuActivationGradients(workers, scratch);
         loss = new CpuLoss(workers, scratch);
         dropout = new CpuDropout(workers, scratch);
+        attention = new CpuAttentionGradients(workers, scratch, single);
     }
 
     @Override public void embedding(Tensor dTable, Tensor tokens, Tensor dy) { rows.embedding(dTable, tokens, dy); }
@@ -55,7 +55,7 @@ final class CpuGradients implements Gradients {
     }
 
     @Override public void attention(Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor q, Tensor k, Tensor v, Tensor y, Tensor starts, AttentionShape shape) {
-        plain.attention(dq, dk, dv, dy, q, k, v, y, starts, shape);
+        attention.attention(dq, dk, dv, dy, q, k, v, y, starts, shape);
     }
 
     @Override public void expertInput(Tensor dx, Tensor dy, Tensor weight, Tensor chosen) { experts.expertInput(dx, dy, weight, chosen); }

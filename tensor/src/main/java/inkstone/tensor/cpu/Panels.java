@@ -133,14 +133,7 @@ final class Panels {
 
     /** panel[k][r] = source[k][r]: {@code k} rows of which the panel takes {@code width} floats each, at most {@link #ROWS}. */
     static void slice(long panel, long source, long stride, int width, int k) {
-        for (int i = 0; i < k; i++, panel += STEP, source += stride) {
-            if (width == ROWS) {
-                FloatVector.fromMemorySegment(F, MEMORY, source, ORDER).intoMemorySegment(MEMORY, panel, ORDER);
-                FloatVector.fromMemorySegment(F, MEMORY, source + 4 * L, ORDER).intoMemorySegment(MEMORY, panel + 4 * L, ORDER);
-            } else {
-                for (int r = 0; r < width; r++) MEMORY.set(FLOAT, panel + 4L * r, MEMORY.get(FLOAT, source + 4L * r));
-            }
-        }
+        for (int i = 0; i < k; i++, panel += STEP, source += stride) spread(panel, 0, source, width);
     }
 
     /** panel[r / ROWS][r mod ROWS] = row[r]: one k of all panels, {@code panelBytes} apart, from a row of {@code width} floats. Lanes beyond the last keep what they held. */
@@ -149,6 +142,12 @@ final class Panels {
         for (; r <= width - ROWS; r += ROWS, panel += panelBytes, row += STEP) {                                       // body
             FloatVector.fromMemorySegment(F, MEMORY, row, ORDER).intoMemorySegment(MEMORY, panel, ORDER);
             FloatVector.fromMemorySegment(F, MEMORY, row + 4 * L, ORDER).intoMemorySegment(MEMORY, panel + 4 * L, ORDER);
+        }
+        if (r <= width - L) {                                                                                          // vector tail
+            FloatVector.fromMemorySegment(F, MEMORY, row, ORDER).intoMemorySegment(MEMORY, panel, ORDER);
+            r += L;
+            panel += 4 * L;
+            row += 4 * L;
         }
         for (; r < width; r++, panel += 4, row += 4) MEMORY.set(FLOAT, panel, MEMORY.get(FLOAT, row));                 // scalar tail
     }
