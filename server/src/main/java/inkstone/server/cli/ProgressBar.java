@@ -44,7 +44,7 @@ final class ProgressBar implements AutoCloseable {
         show((int) (1_000 * done / Math.max(1, all)), 1_000, "%,d of %,d MB%s  %s".formatted(done / 1_000_000, all / 1_000_000, pace, what));
     }
 
-    private static String duration(double seconds) { return seconds < 90 ? "%.0f s".formatted(seconds) : "%.0f min".formatted(seconds / 60); }
+    static String duration(double seconds) { return seconds < 90 ? "%.0f s".formatted(seconds) : "%.0f min".formatted(seconds / 60); }
 
     /** Removes the bar. */
     @Override public void close() {

@@ -16,6 +16,9 @@ final class Shuffle {
         return order;
     }
 
-    /** A generator that depends on both numbers. */
-    static SplittableRandom random(long seed, long index) { return new SplittableRandom(new SplittableRandom(seed).nextLong() + index * 0x9E3779B97F4A7C15L); }
+    /**
+     * A generator that depends on both numbers. Each is scrambled on its own: SplittableRandom's state moves on by a constant, and seeds that differ by multiples of it give
+     * the same numbers, one place on.
+     */
+    static SplittableRandom random(long seed, long index) { return new SplittableRandom(new SplittableRandom(seed).nextLong() ^ Long.rotateLeft(new SplittableRandom(index).nextLong(), 32)); }
 }

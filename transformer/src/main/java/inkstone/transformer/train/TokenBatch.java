@@ -16,6 +16,8 @@ public record TokenBatch(int[] tokens, int[] targets, int[] lengths) {
         }
     }
 
+    public int size() { return tokens.length; }
+
     /** Rows whose target is learned. */
     public int learned() {
         int learned = 0;

@@ -94,6 +94,21 @@ class BatchesTest {
         }
     }
 
+    @Test void windowsOfOneBatchDoNotComeBackInTheNext() throws IOException {
+        try (var file = random("a.bin")) {
+            var batches = new RandomWindows(file.all(), CONTEXT, ROWS, SEED);
+            Set<Integer> last = Set.of();
+            int again = 0;
+            for (int n = 0; n < 50; n++) {
+                var tokens = batches.next().tokens();
+                var starts = IntStream.range(0, ROWS).mapToObj(row -> tokens[row * CONTEXT]).collect(Collectors.toSet());
+                for (int start : starts) if (last.contains(start)) again++;
+                last = starts;
+            }
+            assertTrue(again < 10, again + " of 150 windows came back in the next batch");
+        }
+    }
+
     @Test void theSeedDecidesTheOrder() throws IOException {
         try (var file = random("a.bin")) {
             assertArrayEquals(new PackedBatches(file.all(), CONTEXT, ROWS, 1).next().tokens(), new PackedBatches(file.all(), CONTEXT, ROWS, 1).next().tokens());
