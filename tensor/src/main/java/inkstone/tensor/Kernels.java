@@ -54,6 +54,15 @@ public interface Kernels {
     /** y = a · b, F32, same shapes. */
     void mul(Tensor y, Tensor a, Tensor b);
 
+    /** y[i][j] = x[i][j] · factors[j] / divisors[j] + bias[j]. y, x F32 [n, d]; factors F32 [d]; divisors, bias F32 [d], or null for ones and zeros. */
+    void scaleColumns(Tensor y, Tensor x, Tensor factors, Tensor divisors, Tensor bias);
+
+    /**
+     * lengths[j] = sqrt(sum over k of (weight[j][k] + scale · sum over r of b[j][r] a[r][k])²): of the rows of a weight with a low-rank change (Liu et al. 2024,
+     * arXiv:2402.09353). lengths F32 [out], weight [out, in] any weight format, a F32 [rank, in], b F32 [out, rank].
+     */
+    void rowLengths(Tensor lengths, Tensor weight, Tensor a, Tensor b, float scale);
+
     /** y = a + (b - a) · weight. y, a, b F32 [n, d], weight F32 [n, d], or [d] for every row. */
     void lerp(Tensor y, Tensor a, Tensor b, Tensor weight);
 

@@ -78,6 +78,8 @@ public final class ObservedBackend implements Backend {
         @Override public void clampedSwiglu(Tensor y, Tensor gate, Tensor up, float alpha, float limit) { kernels.clampedSwiglu(y, gate, up, alpha, limit); }
         @Override public void map(Tensor y, Tensor x, Elementwise function) { kernels.map(y, x, function); }
         @Override public void mul(Tensor y, Tensor a, Tensor b) { kernels.mul(y, a, b); }
+        @Override public void scaleColumns(Tensor y, Tensor x, Tensor factors, Tensor divisors, Tensor bias) { kernels.scaleColumns(y, x, factors, divisors, bias); }
+        @Override public void rowLengths(Tensor lengths, Tensor weight, Tensor a, Tensor b, float scale) { kernels.rowLengths(lengths, weight, a, b, scale); }
         @Override public void lerp(Tensor y, Tensor a, Tensor b, Tensor weight) { kernels.lerp(y, a, b, weight); }
         @Override public void shift(Tensor y, Tensor x, Recurrence recurrence) { kernels.shift(y, x, recurrence); }
         @Override public void causalConv(Tensor y, Tensor x, Tensor weight, Tensor bias, Recurrence recurrence) { kernels.causalConv(y, x, weight, bias, recurrence); }

@@ -244,6 +244,27 @@ public final class Tensor {
         return y.record(() -> gradients().mul(gradient(), other.gradient(), y.gradient(), this, other), this, other);
     }
 
+    /** Each column by a number of its own: this F32 [n, d] · factors / divisors + bias, each F32 [d]; divisors and bias may be null. See {@link Kernels#scaleColumns}. */
+    public Tensor scaleColumns(Tensor factors, Tensor divisors, Tensor bias) {
+        requireFloat("scaleColumns");
+        for (var t : new Tensor[] {factors, divisors, bias}) {
+            require(t == null || t.dtype == DType.F32 && t.shape.equals(new Shape(shape.last())), "scaleColumns: %s does not fit %s", this, t);
+        }
+        Tensor y = like();
+        kernels().scaleColumns(y, this, factors, divisors, bias);
+        return y;
+    }
+
+    /** Lengths of the rows of weight + scale · b a, F32 [out] in {@code scope}; constants to every gradient. See {@link Kernels#rowLengths}. */
+    public static Tensor rowLengths(Scope scope, Tensor weight, Tensor a, Tensor b, float scale) {
+        require(weight.shape.rank() == 2 && weight.dtype != DType.I32 && a.dtype == DType.F32 && a.shape.rank() == 2 && b.dtype == DType.F32 && b.shape.rank() == 2
+            && a.shape.last() == weight.shape.last() && b.shape.dim(0) == weight.shape.dim(0) && b.shape.last() == a.shape.dim(0),
+            "rowLengths: weight %s does not fit a %s, b %s", weight, a, b);
+        Tensor lengths = scope.tensor(DType.F32, weight.shape.dim(0));
+        scope.backend().kernels().rowLengths(lengths, weight, a, b, scale);
+        return lengths;
+    }
+
     /** this + (other - this) · weight: all F32 [n, d], or weight [d] for every row. */
     public Tensor lerp(Tensor other, Tensor weight) {
         requireFloat("lerp");

@@ -19,6 +19,9 @@ public interface Weights {
         return new Linear.Dense(tensor(name + ".weight", out, in), has(name + ".bias") ? tensor(name + ".bias", out) : null);
     }
 
+    /** A linear map whose weight [out, in] is another parameter's as well: an output head tied to the embeddings. {@code name} is what it would be called by itself. */
+    default Linear tied(String name, Tensor weight) { return new Linear.Dense(weight, null); }
+
     /** The same parameters with {@code prefix} put before every name asked for. */
     default Weights at(String prefix) {
         var source = this;
@@ -26,6 +29,8 @@ public interface Weights {
             @Override public Tensor tensor(String name, int... dims) { return source.tensor(prefix + name, dims); }
             @Override public Tensor floats(String name, int... dims) { return source.floats(prefix + name, dims); }
             @Override public boolean has(String name) { return source.has(prefix + name); }
+            @Override public Linear linear(String name, int in, int out) { return source.linear(prefix + name, in, out); }
+            @Override public Linear tied(String name, Tensor weight) { return source.tied(prefix + name, weight); }
         };
     }
 }

@@ -1,5 +1,6 @@
 package inkstone.tensor.checkpoint;
 
+import inkstone.tensor.AdaptedWeights;
 import inkstone.tensor.Backend;
 import inkstone.tensor.Blocks;
 import inkstone.tensor.DType;
@@ -37,25 +38,37 @@ public final class CheckpointWeights implements Weights, AutoCloseable {
     private final String source;
     private final boolean loading;
     private final UnaryOperator<Weights> decorator;
-    private final Map<String, Tensor> loaded = new HashMap<>();
-    private final List<MemorySegment> owned = new ArrayList<>();
+    /** Guards what is loaded and itself. */
+    private final Map<String, Tensor> loaded;
+    private final List<MemorySegment> owned;
 
     /** Models ask by the names in the file. */
     public CheckpointWeights(Checkpoint checkpoint, Backend backend) { this(checkpoint, backend, UnaryOperator.identity()); }
 
     /** @param decorator puts itself between these weights and the models that {@link #build} makes */
-    public CheckpointWeights(Checkpoint checkpoint, Backend backend, UnaryOperator<Weights> decorator) { this(checkpoint, backend, true, decorator); }
+    public CheckpointWeights(Checkpoint checkpoint, Backend backend, UnaryOperator<Weights> decorator) {
+        this(checkpoint, backend, true, decorator, new HashMap<>(), new ArrayList<>());
+    }
 
-    private CheckpointWeights(Checkpoint checkpoint, Backend backend, boolean loading, UnaryOperator<Weights> decorator) {
+    private CheckpointWeights(Checkpoint checkpoint, Backend backend, boolean loading, UnaryOperator<Weights> decorator, Map<String, Tensor> loaded, List<MemorySegment> owned) {
         this.checkpoint = checkpoint;
         this.backend = backend;
         this.source = checkpoint.metadata().source();
         this.loading = loading;
         this.decorator = decorator;
+        this.loaded = loaded;
+        this.owned = owned;
     }
 
     /** Weights that tell what a model lacks, but have no memory: what {@link #build} makes of them cannot run. */
-    public static CheckpointWeights unread(Checkpoint checkpoint, Backend backend) { return new CheckpointWeights(checkpoint, backend, false, UnaryOperator.identity()); }
+    public static CheckpointWeights unread(Checkpoint checkpoint, Backend backend) {
+        return new CheckpointWeights(checkpoint, backend, false, UnaryOperator.identity(), new HashMap<>(), new ArrayList<>());
+    }
+
+    /** The same weights, in the same memory, of which {@link #build} makes a model with adapted linear maps. They die with these, and need no close of their own. */
+    public CheckpointWeights adapted(AdaptedWeights.Adaptation adaptation) {
+        return new CheckpointWeights(checkpoint, backend, loading, weights -> new AdaptedWeights(decorator.apply(weights), adaptation), loaded, owned);
+    }
 
     /**
      * Makes a model of these weights and makes sure that they are its weights: where a tensor it asks for is absent or of another shape or format, or the
@@ -72,31 +85,35 @@ public final class CheckpointWeights implements Weights, AutoCloseable {
         return built;
     }
 
-    @Override public synchronized Tensor tensor(String name, int... dims) {
+    @Override public Tensor tensor(String name, int... dims) {
         problem(name, new Shape(dims)).ifPresent(problem -> { throw new ModelException("%s: %s".formatted(source, problem)); });
         return loaded(name, dims.length == 1, dims);
     }
 
-    @Override public synchronized Tensor floats(String name, int... dims) {
+    @Override public Tensor floats(String name, int... dims) {
         problem(name, new Shape(dims)).ifPresent(problem -> { throw new ModelException("%s: %s".formatted(source, problem)); });
         return loaded(name, true, dims);
     }
 
     private Tensor loaded(String name, boolean asFloats, int[] dims) {
-        return loaded.computeIfAbsent(name, _ -> {
-            var parameter = load(checkpoint.tensors().get(name), asFloats, dims);
-            backend.loaded(name, parameter);
-            return parameter;
-        });
+        synchronized (loaded) {
+            return loaded.computeIfAbsent(name, _ -> {
+                var parameter = load(checkpoint.tensors().get(name), asFloats, dims);
+                backend.loaded(name, parameter);
+                return parameter;
+            });
+        }
     }
 
     @Override public boolean has(String name) { return checkpoint.tensors().containsKey(name) || checkpoint.unsupported().containsKey(name); }
 
     /** Frees what was allocated for these weights; the file stays open. */
-    @Override public synchronized void close() {
-        owned.forEach(backend::free);
-        owned.clear();
-        loaded.clear();
+    @Override public void close() {
+        synchronized (loaded) {
+            owned.forEach(backend::free);
+            owned.clear();
+            loaded.clear();
+        }
     }
 
     private Tensor load(TensorInfo info, boolean asFloats, int[] dims) {

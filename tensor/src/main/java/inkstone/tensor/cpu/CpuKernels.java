@@ -14,6 +14,7 @@ final class CpuKernels implements Kernels {
     private final CpuLinear linear;
     private final CpuRows rows;
     private final CpuActivations activations;
+    private final CpuColumns columns;
     private final CpuExperts experts;
     private final CpuRecurrence recurrence;
     private final CpuAttention attention;
@@ -26,6 +27,7 @@ final class CpuKernels implements Kernels {
         linear = new CpuLinear(workers, scratch);
         rows = new CpuRows(workers, scratch, angles);
         activations = new CpuActivations(workers, scratch);
+        columns = new CpuColumns(workers);
         experts = new CpuExperts(workers, linear, single);
         recurrence = new CpuRecurrence(workers, scratch);
         attention = new CpuAttention(workers, scratch, single);
@@ -48,6 +50,8 @@ final class CpuKernels implements Kernels {
     @Override public void softCap(Tensor y, Tensor x, float cap) { activations.softCap(y, x, cap); }
     @Override public void map(Tensor y, Tensor x, Elementwise function) { activations.map(y, x, function); }
     @Override public void mul(Tensor y, Tensor a, Tensor b) { activations.mul(y, a, b); }
+    @Override public void scaleColumns(Tensor y, Tensor x, Tensor factors, Tensor divisors, Tensor bias) { columns.scaleColumns(y, x, factors, divisors, bias); }
+    @Override public void rowLengths(Tensor lengths, Tensor weight, Tensor a, Tensor b, float scale) { columns.rowLengths(lengths, weight, a, b, scale); }
     @Override public void lerp(Tensor y, Tensor a, Tensor b, Tensor weight) { activations.lerp(y, a, b, weight); }
     @Override public void shift(Tensor y, Tensor x, Recurrence states) { recurrence.shift(y, x, states); }
     @Override public void causalConv(Tensor y, Tensor x, Tensor weight, Tensor bias, Recurrence states) { recurrence.causalConv(y, x, weight, bias, states); }

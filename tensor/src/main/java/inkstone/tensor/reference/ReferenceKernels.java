@@ -139,6 +139,28 @@ final class ReferenceKernels implements Kernels {
         for (long i = 0; i < y.shape().elements(); i++) set(y, i, (double) get(a, i) * get(b, i));
     }
 
+    @Override public void scaleColumns(Tensor y, Tensor x, Tensor factors, Tensor divisors, Tensor bias) {
+        int d = x.shape().last();
+        for (long i = 0; i < y.shape().elements(); i++) {
+            long j = i % d;
+            set(y, i, (double) get(x, i) * get(factors, j) / (divisors == null ? 1 : get(divisors, j)) + (bias == null ? 0 : get(bias, j)));
+        }
+    }
+
+    @Override public void rowLengths(Tensor lengths, Tensor weight, Tensor a, Tensor b, float scale) {
+        int in = weight.shape().last(), rank = a.shape().dim(0);
+        for (int o = 0; o < weight.shape().dim(0); o++) {
+            float[] w = row(weight, o, in);
+            double squares = 0;
+            for (int k = 0; k < in; k++) {
+                double change = 0;
+                for (int r = 0; r < rank; r++) change += (double) get(b, (long) o * rank + r) * get(a, (long) r * in + k);
+                squares += Math.pow(w[k] + scale * change, 2);
+            }
+            set(lengths, o, Math.sqrt(squares));
+        }
+    }
+
     @Override public void lerp(Tensor y, Tensor a, Tensor b, Tensor weight) {
         long weights = weight.shape().elements();
         for (long i = 0; i < y.shape().elements(); i++) set(y, i, get(a, i) + ((double) get(b, i) - get(a, i)) * get(weight, i % weights));
