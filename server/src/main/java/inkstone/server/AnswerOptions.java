@@ -1,6 +1,7 @@
 package inkstone.server;
 
 import inkstone.tokenizer.Tokenizer;
+import inkstone.transformer.CausalModel;
 import inkstone.transformer.Constraint;
 import inkstone.transformer.GenerationRequest;
 import inkstone.transformer.SamplerSettings;
@@ -106,12 +107,12 @@ record AnswerOptions(SamplerSettings sampling, int maxTokens, List<String> stop,
         if (fields.has(name) && misleading.test(fields.get(name))) throw ApiException.unsupported(name, message);
     }
 
-    /** One request for each answer to this prompt; {@code constraint} makes the constraint of each, null for none. */
-    List<GenerationRequest> requests(int[] prompt, Supplier<Constraint> constraint) {
+    /** One request for each answer to this prompt; {@code constraint} makes the constraint of each, null for none, and {@code variant} of the model answers, null for itself. */
+    List<GenerationRequest> requests(int[] prompt, Supplier<Constraint> constraint, CausalModel variant) {
         var requests = new ArrayList<GenerationRequest>(choices);
         for (int choice = 0; choice < choices; choice++) {
             requests.add(new GenerationRequest(prompt, sampling.withSeed(sampling.seed() + choice), maxTokens, stop).withLogitBias(logitBias)
-                .withTopLogprobs(topLogprobs).withConstraint(constraint));
+                .withTopLogprobs(topLogprobs).withConstraint(constraint).withVariant(variant));
         }
         return requests;
     }

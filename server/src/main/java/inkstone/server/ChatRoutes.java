@@ -14,12 +14,14 @@ final class ChatRoutes {
     private final Served served;
     private final Constraints constraints;
     private final Answers answers;
+    private final AdapterRoutes adapters;
     private final Limits limits;
 
-    ChatRoutes(Served served, Answers answers, Constraints constraints, Limits limits) {
+    ChatRoutes(Served served, Answers answers, Constraints constraints, AdapterRoutes adapters, Limits limits) {
         this.served = served;
         this.constraints = constraints;
         this.answers = answers;
+        this.adapters = adapters;
         this.limits = limits;
     }
 
@@ -29,9 +31,10 @@ final class ChatRoutes {
         var model = served.language();
         var request = ChatRequest.of(fields, model.tokenizer(), limits);
         var constraint = constraints.of(fields);
+        var variant = adapters.variant(fields);
         var format = new ChatFormat(AnswerFormat.Head.of("chatcmpl-", "chat.completion", model.name()),
             request.options().topLogprobs() < 0 ? null : new TokenNames(model.tokenizer()));
-        answers.write(context, request.options().requests(prompt(request, model), constraint), request.options(), format);
+        answers.write(context, request.options().requests(prompt(request, model), constraint, variant), request.options(), format);
     }
 
     /** A conversation that ends with the assistant's words is to be continued: they follow the header of its next message as they are. */

@@ -15,12 +15,14 @@ final class CompletionRoutes {
     private final Served served;
     private final Constraints constraints;
     private final Answers answers;
+    private final AdapterRoutes adapters;
     private final Limits limits;
 
-    CompletionRoutes(Served served, Answers answers, Constraints constraints, Limits limits) {
+    CompletionRoutes(Served served, Answers answers, Constraints constraints, AdapterRoutes adapters, Limits limits) {
         this.served = served;
         this.constraints = constraints;
         this.answers = answers;
+        this.adapters = adapters;
         this.limits = limits;
     }
 
@@ -30,10 +32,11 @@ final class CompletionRoutes {
         var tokenizer = served.language().tokenizer();
         var request = CompletionRequest.of(fields, tokenizer, limits);
         var constraint = constraints.of(fields);
+        var variant = adapters.variant(fields);
         var requests = new ArrayList<GenerationRequest>();
         var echoes = new ArrayList<String>();
         for (var prompt : request.prompts()) {
-            requests.addAll(request.options().requests(prompt.tokens(), constraint));
+            requests.addAll(request.options().requests(prompt.tokens(), constraint, variant));
             echoes.add(!request.echo() ? "" : prompt.text() != null ? prompt.text() : tokenizer.decode(prompt.tokens()));
         }
         var format = new TextFormat(AnswerFormat.Head.of("cmpl-", "text_completion", served.model().name()), echoes, request.options().choices(),

@@ -66,11 +66,15 @@ record Fields(ObjectNode node, String path) {
         var elements = array(name, max);
         var objects = new ArrayList<Fields>(elements.size());
         for (int i = 0; i < elements.size(); i++) {
-            var where = "%s%s[%d]".formatted(path, name, i);
-            if (!(elements.get(i) instanceof ObjectNode object)) throw wrong(elements.get(i), where, "an object");
-            objects.add(new Fields(object, where + "."));
+            objects.add(object(elements.get(i), "%s%s[%d]".formatted(path, name, i)));
         }
         return objects;
+    }
+
+    /** What must be an object. */
+    static Fields object(JsonNode value, String where) {
+        if (!(value instanceof ObjectNode object)) throw wrong(value, where, "an object");
+        return new Fields(object, where + ".");
     }
 
     /** An object, or null where it is absent. */

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadConstraints;
 import tools.jackson.core.TokenStreamLocation;
@@ -14,6 +15,7 @@ import tools.jackson.core.json.JsonFactory;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.exc.MismatchedInputException;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /** JSON in and out: bodies are read whole, up to a limit of bytes and of nesting, before anything looks at them. */
@@ -24,6 +26,8 @@ final class Json {
 
     private Json() {}
 
+    static ArrayNode array() { return MAPPER.createArrayNode(); }
+
     static ObjectNode object() { return MAPPER.createObjectNode(); }
 
     /** As text first: a lone surrogate in an echoed prompt becomes '?' instead of breaking the UTF-8 writer. */
@@ -32,7 +36,18 @@ final class Json {
     static void answer(Context context, JsonNode node) { context.contentType("application/json").result(bytes(node)); }
 
     /** The request's body as a JSON object of at most {@code maxBytes} bytes. */
-    static Fields read(HttpServletRequest request, int maxBytes) throws IOException {
+    static Fields read(HttpServletRequest request, int maxBytes) throws IOException { return parse(body(request, maxBytes)); }
+
+    /** The elements of a body that is a JSON array. */
+    static List<JsonNode> readArray(HttpServletRequest request, int maxBytes) throws IOException {
+        var node = tree(body(request, maxBytes));
+        if (!node.isArray()) throw ApiException.invalid(null, "the body must be a JSON array, got " + Fields.shown(node));
+        var elements = new ArrayList<JsonNode>();
+        node.forEach(elements::add);
+        return elements;
+    }
+
+    private static byte[] body(HttpServletRequest request, int maxBytes) throws IOException {
         var type = request.getContentType();
         if (type == null || !type.split(";", 2)[0].strip().equalsIgnoreCase("application/json")) {
             throw new ApiException(415, "invalid_request_error", null, "unsupported_media_type",
@@ -43,16 +58,19 @@ final class Json {
             throw new ApiException(413, "invalid_request_error", null, "request_too_large",
                 "the body may have %,d bytes, this one has more".formatted(maxBytes));
         }
-        return parse(body);
+        return body;
     }
 
-    static Fields parse(byte[] body) {
-        JsonNode node;
+    private static JsonNode tree(byte[] body) {
         try {
-            node = MAPPER.readTree(body);
+            return MAPPER.readTree(body);
         } catch (JacksonException problem) {
             throw ApiException.invalid(null, "the body is not JSON that can be read here%s: %s".formatted(place(problem.getLocation()), complaint(problem)));
         }
+    }
+
+    static Fields parse(byte[] body) {
+        var node = tree(body);
         if (!(node instanceof ObjectNode object)) throw ApiException.invalid(null, "the body must be a JSON object, got " + Fields.shown(node));
         return new Fields(object, "");
     }

@@ -3,6 +3,7 @@ package inkstone.server;
 import inkstone.transformer.LanguageModel;
 import inkstone.transformer.Scheduler;
 import inkstone.transformer.TextModel;
+import inkstone.transformer.adapters.Adapters;
 
 /**
  * The model that answers, and the scheduler that runs it. Whoever made them closes them, after the server.
@@ -10,8 +11,12 @@ import inkstone.transformer.TextModel;
  * @param contextLength tokens that a prompt and its answer may have together here, at most what the model was made for
  * @param kvMemory      null where the model makes vectors only
  * @param threads       threads the backend computes with
+ * @param adapters      loaded beside the model, which has their first weights; null where there are none
  */
-public record Served(TextModel model, Scheduler scheduler, int contextLength, KvMemory kvMemory, int threads) {
+public record Served(TextModel model, Scheduler scheduler, int contextLength, KvMemory kvMemory, int threads, Adapters adapters) {
+    /** Without adapters. */
+    public Served(TextModel model, Scheduler scheduler, int contextLength, KvMemory kvMemory, int threads) { this(model, scheduler, contextLength, kvMemory, threads, null); }
+
     /**
      * The memory for keys and values.
      *

@@ -78,8 +78,9 @@ public final class StudioServer implements AutoCloseable {
         var limits = settings.limits();
         var answers = new Answers(served, traffic, limits);
         var constraints = new Constraints(served.model().tokenizer());
-        var chats = new ChatRoutes(served, answers, constraints, limits);
-        var completions = new CompletionRoutes(served, answers, constraints, limits);
+        var adapters = new AdapterRoutes(served, limits);
+        var chats = new ChatRoutes(served, answers, constraints, adapters, limits);
+        var completions = new CompletionRoutes(served, answers, constraints, adapters, limits);
         var embeddings = new EmbeddingRoutes(served, limits);
         var models = new ModelRoutes(served, traffic);
         var routes = config.routes;
@@ -92,6 +93,8 @@ public final class StudioServer implements AutoCloseable {
         routes.post("/v1/embeddings", embeddings::embed);
         routes.get("/v1/models", models::list);
         routes.get("/v1/models/{id}", models::one);
+        routes.get("/lora-adapters", adapters::list);
+        routes.post("/lora-adapters", adapters::set);
         routes.get("/health", models::health);
         routes.get("/api/studio", models::studio);
     }

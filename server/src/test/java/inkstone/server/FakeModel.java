@@ -7,6 +7,7 @@ import inkstone.tokenizer.MarkedText;
 import inkstone.tokenizer.StreamDecoder;
 import inkstone.tokenizer.Tokenizer;
 import inkstone.tokenizer.template.ChatTemplate;
+import inkstone.transformer.AdapterBase;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.Context;
 import inkstone.transformer.Embedder;
@@ -36,7 +37,7 @@ final class FakeModel {
     };
 
     static LanguageModel create() {
-        return new LanguageModel(NAME, new Weightless(), new Letters(), TEMPLATE, true, new ReferenceBackend(), "F32", 12, 48, Pooling.MEAN, () -> { });
+        return new LanguageModel(NAME, new Weightless(), new Letters(), TEMPLATE, true, new ReferenceBackend(), "F32", 12, 48, Pooling.MEAN, AdapterBase.none(NAME), () -> { });
     }
 
     /** The same as one that makes vectors only. */

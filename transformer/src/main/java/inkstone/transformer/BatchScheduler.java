@@ -240,13 +240,13 @@ public final class BatchScheduler implements Scheduler {
     /** False where the cache has no room for it. */
     private boolean start(Job job) {
         int[] prompt = job.generation.prompt();
-        var continued = kept.continued(prompt);
-        if (pagesToStart(prompt, continued) > availablePages()) return false;
+        var continued = kept.continued(prompt, job.generation.variant());
+        if (pagesToStart(job, continued) > availablePages()) return false;
         synchronized (waiting) {
             waiting.take(job);
             running.merge(job.generation.client(), 1, Integer::sum);
         }
-        var sequence = continued == null ? engine.sequence(prompt.length + 64) : continued;
+        var sequence = continued == null ? engine.sequence(prompt.length + 64, job.generation.variant()) : continued;
         kept.remove(sequence);
         sequence.restart(prompt);
         share(sequence);
@@ -257,9 +257,10 @@ public final class BatchScheduler implements Scheduler {
     }
 
     /** Pages for the prompt and one more token that must be had from those no running request holds. */
-    private int pagesToStart(int[] prompt, Sequence continued) {
+    private int pagesToStart(Job job, Sequence continued) {
+        int[] prompt = job.generation.prompt();
         int pages = Math.ceilDiv(prompt.length + 1, engine.cache().pageSize());
-        var donor = continued == null ? kept.donor(sequences(), prompt, prompt.length, 0) : null;
+        var donor = continued == null ? kept.donor(sequences(), job.generation.variant(), prompt, prompt.length, 0) : null;
         boolean running = donor != null && sequences().contains(donor);
         return running ? pages - donor.sharable(prompt, prompt.length) / engine.cache().pageSize() : pages;
     }
@@ -279,7 +280,7 @@ public final class BatchScheduler implements Scheduler {
     /** Lets a sequence whose prompt is being read share the pages of whichever other has most of what it lacks; returns how many tokens that saves. */
     private int share(Sequence sequence) {
         int before = sequence.cached();
-        var donor = kept.donor(sequences(), sequence.tokens(), sequence.length(), before);
+        var donor = kept.donor(sequences(), sequence.variant(), sequence.tokens(), sequence.length(), before);
         if (donor == null) return 0;
         sequence.share(donor, donor.sharable(sequence.tokens(), sequence.length()));
         kept.touch(donor);
@@ -290,7 +291,8 @@ public final class BatchScheduler implements Scheduler {
     private boolean awaitsAnother(int index) {
         var sequence = active.get(index).sequence();
         for (int earlier = 0; earlier < index; earlier++) {
-            if (active.get(earlier).sequence().sharableLater(sequence.tokens(), sequence.length()) > sequence.cached()) return true;
+            var other = active.get(earlier).sequence();
+            if (other.isOf(sequence.variant()) && other.sharableLater(sequence.tokens(), sequence.length()) > sequence.cached()) return true;
         }
         return false;
     }

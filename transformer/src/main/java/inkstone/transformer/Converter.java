@@ -24,6 +24,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.function.IntUnaryOperator;
 
 /**
@@ -52,6 +53,17 @@ public final class Converter implements AutoCloseable {
     public record Summary(int tensors, long parameters, long bytesRead, long bytesWritten, Map<DType, Integer> formats, List<String> keptF16, List<String> requantized,
                           List<String> unweighted) {}
 
+    /** What is added to the rows of a matrix on their way, several at a time. */
+    public interface RowChange { void apply(int row, float[] values); }
+
+    /** The changes of some matrices, by name. Rows are numbered as in the source. */
+    public record Changes(Map<String, RowChange> matrices) {
+        static final Changes NONE = new Changes(Map.of());
+
+        /** Null where the matrix stays as it is. */
+        RowChange of(String tensor) { return matrices.get(tensor); }
+    }
+
     /** The format of a matrix by its name and description. */
     private interface Formats { DType of(String name, TensorInfo source); }
 
@@ -59,6 +71,7 @@ public final class Converter implements AutoCloseable {
     private final int fileType;
     private final Formats formats;
     private final ImportanceMatrix importance;
+    private final Changes changes;
     private final Progress progress;
     private final OrderedPieces pieces;
     private final GgufWriter writer = new GgufWriter();
@@ -70,11 +83,12 @@ public final class Converter implements AutoCloseable {
      * @param fileType   llama.cpp's number for what most of the file is in
      * @param importance null: all weights alike
      */
-    private Converter(Path target, int fileType, Formats formats, ImportanceMatrix importance, int threads, Progress progress) {
+    private Converter(Path target, int fileType, Formats formats, ImportanceMatrix importance, Changes changes, int threads, Progress progress) {
         this.target = target;
         this.fileType = fileType;
         this.formats = formats;
         this.importance = importance;
+        this.changes = changes;
         this.progress = progress;
         this.pieces = new OrderedPieces(threads);
     }
@@ -89,11 +103,12 @@ public final class Converter implements AutoCloseable {
         requireTarget(target);
         if (!Files.exists(source)) throw new ModelException("%s does not exist; give a GGUF file or a model's directory".formatted(source));
         if (Files.isDirectory(source)) {
-            try (var converter = new Converter(target, fileType(type), (_, _) -> type, null, threads, progress)) {
-                return converter.fromDirectory(source);
+            try (var folder = HuggingFaceFolder.open(source, Models.huggingFaceFamilies());
+                 var converter = new Converter(target, fileType(type), (_, _) -> type, null, Changes.NONE, threads, progress)) {
+                return converter.fromDirectory(folder);
             }
         }
-        try (var file = Gguf.open(source); var converter = new Converter(target, fileType(type), (_, _) -> type, null, threads, progress)) {
+        try (var file = Gguf.open(source); var converter = new Converter(target, fileType(type), (_, _) -> type, null, Changes.NONE, threads, progress)) {
             return converter.fromGguf(file);
         }
     }
@@ -124,10 +139,43 @@ public final class Converter implements AutoCloseable {
             if (importance != null) importance.requireOf(file.tensors());
             var formats = mixture.formats(file.metadata(), file.tensors().values(), quantization.overrides, importance != null);
             if (!quantization.allowRequantize) requireFloats(file, formats);
-            try (var converter = new Converter(target, mixture.fileType, (name, _) -> formats.get(name), importance, threads, progress)) {
+            try (var converter = new Converter(target, mixture.fileType, (name, _) -> formats.get(name), importance, Changes.NONE, threads, progress)) {
                 return converter.fromGguf(file);
             }
         }
+    }
+
+    /**
+     * Writes a model with changed matrices.
+     *
+     * @param mixture the formats; null where each tensor keeps its own
+     * @param changes told what the source is, tells what changes in it
+     * @throws ModelException where the source is not a model, or the changes are not of it
+     */
+    public static Summary merge(Path source, Path target, QuantizationMixture mixture, Function<AdapterBase, Changes> changes, int threads, Progress progress) throws IOException {
+        requireTarget(target);
+        if (!Files.exists(source)) throw new ModelException("%s does not exist; give a GGUF file or a model's directory".formatted(source));
+        if (Files.isDirectory(source)) {
+            try (var folder = HuggingFaceFolder.open(source, Models.huggingFaceFamilies());
+                 var converter = merging(folder.file(), folder.family(), true, target, mixture, changes, threads, progress)) {
+                return converter.fromDirectory(folder);
+            }
+        }
+        try (var file = Gguf.open(source);
+             var converter = merging(file, Models.family(file.metadata().string("general.architecture"), source), false, target, mixture, changes, threads, progress)) {
+            return converter.fromGguf(file);
+        }
+    }
+
+    private static Converter merging(Checkpoint file, HuggingFaceFamily family, boolean folder, Path target, QuantizationMixture mixture, Function<AdapterBase, Changes> changes,
+                                     int threads, Progress progress) {
+        var changed = changes.apply(AdapterBase.of(file, family, folder));
+        if (mixture == null) {
+            var most = DType.valueOf(Models.format(file.tensors().values()));
+            return new Converter(target, file.metadata().integer("general.file_type", fileType(most)), (_, info) -> info.dtype(), null, changed, threads, progress);
+        }
+        var formats = mixture.formats(file.metadata(), file.tensors().values(), MixtureOverrides.NONE, false);
+        return new Converter(target, mixture.fileType, (name, _) -> formats.get(name), null, changed, threads, progress);
     }
 
     private static void requireTarget(Path target) {
@@ -145,24 +193,23 @@ public final class Converter implements AutoCloseable {
     /** Formats and parts are those of the file that was read. */
     private static boolean isAboutTheFile(String key) { return key.equals("general.file_type") || key.equals("general.quantization_version") || key.startsWith("split."); }
 
-    private Summary fromDirectory(Path directory) throws IOException {
-        try (var folder = HuggingFaceFolder.open(directory, Models.huggingFaceFamilies())) {
-            var model = folder.model();
-            requireWhole(folder);
-            writer.string("general.architecture", folder.family().architecture());
-            writer.string("general.name", Models.name(directory));
-            formatKeys();
-            model.metadata().forEach(this::put);
-            padded(Tokenizers.toGguf(directory), folder.file().tensors().get("token_embd.weight").shape().dim(0)).forEach(this::put);
-            var template = Models.chatTemplate(directory);
-            if (template != null) writer.string("tokenizer.chat_template", template);
-            for (var info : folder.file().tensors().values()) {
-                if (info.dtype() == DType.I32) continue;
-                if (folder.file().isMapped(info.name())) add(info.name(), info, folder.file(), model.sourceRow(info.name()));
-                else addMade(info, folder.file(), model.sourceRow(info.name()));
-            }
-            return write();
+    private Summary fromDirectory(HuggingFaceFolder<?> folder) throws IOException {
+        var directory = folder.directory();
+        var model = folder.model();
+        requireWhole(folder);
+        writer.string("general.architecture", folder.family().architecture());
+        writer.string("general.name", Models.name(directory));
+        formatKeys();
+        model.metadata().forEach(this::put);
+        padded(Tokenizers.toGguf(directory), folder.file().tensors().get("token_embd.weight").shape().dim(0)).forEach(this::put);
+        var template = Models.chatTemplate(directory);
+        if (template != null) writer.string("tokenizer.chat_template", template);
+        for (var info : folder.file().tensors().values()) {
+            if (info.dtype() == DType.I32) continue;
+            if (folder.file().isMapped(info.name())) add(info.name(), info, folder.file(), model.sourceRow(info.name()));
+            else addMade(info, folder.file(), model.sourceRow(info.name()));
         }
+        return write();
     }
 
     /** The folder must make a model before it may become another file. */
@@ -273,14 +320,16 @@ public final class Converter implements AutoCloseable {
         var bytes = file.data(source.name());
         bytesRead += bytes.byteSize();
         boolean moved = !isIdentity(sourceRow, source.shape());
-        if (info.dtype() == source.dtype() && !moved) {
+        var change = changes.of(name);
+        if (info.dtype() == source.dtype() && !moved && change == null) {
             add(info, out -> copy(bytes, out));
             return;
         }
-        if (info.dtype().isQuantized() && source.dtype().isQuantized() && info.dtype() != source.dtype()) requantized.add(name);
+        if (info.dtype().isQuantized() && source.dtype().isQuantized() && (info.dtype() != source.dtype() || change != null)) requantized.add(name);
         int length = moved && source.shape().rank() == 1 ? 1 : source.shape().last();
         long rowBytes = source.dtype().bytes(length);
-        var rows = new Rows(name, length, source.dtype(), info.dtype(), (row, _) -> bytes.asSlice(sourceRow.applyAsInt(row) * rowBytes, rowBytes), columnImportance(info));
+        var rows = new Rows(name, length, source.dtype(), info.dtype(), (row, _) -> bytes.asSlice(sourceRow.applyAsInt(row) * rowBytes, rowBytes), sourceRow, change,
+            columnImportance(info));
         add(info, out -> write(rows, Math.toIntExact(source.shape().elements() / length), out));
     }
 
@@ -292,7 +341,7 @@ public final class Converter implements AutoCloseable {
         var rows = new Rows(info.name(), length, source.dtype(), info.dtype(), (row, buffer) -> {
             file.read(source.name(), (long) sourceRow.applyAsInt(row) * blocks, blocks, buffer);
             return buffer;
-        }, null);
+        }, sourceRow, changes.of(source.name()), null);
         add(info, out -> write(rows, Math.toIntExact(source.shape().elements() / length), out));
     }
 
@@ -338,9 +387,12 @@ public final class Converter implements AutoCloseable {
     /**
      * Rows of {@code length} weights, the format they have and the one they get.
      *
+     * @param sourceRow  which row of the source becomes a row
+     * @param change     what is added to it on the way; null for nothing
      * @param importance of each column, for each of as many matrices of equally many rows; null: all alike
      */
-    private record Rows(String name, int length, DType has, DType gets, Source source, float[][] importance) {
+    private record Rows(String name, int length, DType has, DType gets, Source source, IntUnaryOperator sourceRow, RowChange change,
+                        float[][] importance) {
         /** Converts rows {@code from} to {@code to - 1} of {@code all}. */
         MemorySegment convert(int from, int to, int all, MemorySegment memory) {
             var floats = new float[length];
@@ -349,11 +401,12 @@ public final class Converter implements AutoCloseable {
             for (int row = from; row < to; row++) {
                 var bytes = source.bytes(row, buffer);
                 long offset = (row - from) * rowBytes;
-                if (has == gets) {
+                if (has == gets && change == null) {
                     MemorySegment.copy(bytes, 0, memory, offset, rowBytes);
                     continue;
                 }
                 Blocks.toFloats(has, bytes, 0, floats, length);
+                if (change != null) change.apply(sourceRow.applyAsInt(row), floats);
                 store(row, floats, importance == null ? null : importance[(int) ((long) row * importance.length / all)], memory, offset);
             }
             return memory.asSlice(0, (to - from) * rowBytes);
@@ -375,7 +428,8 @@ public final class Converter implements AutoCloseable {
             (index, memory) -> rows.convert(index * each, Math.min(count, (index + 1) * each), count, memory), out);
     }
 
-    private static void requireHalf(String name, float[] floats) {
+    /** Throws where a number is beyond what F16 holds. */
+    static void requireHalf(String name, float[] floats) {
         for (float value : floats) {
             if (Float.isFinite(value) && Float.isInfinite(Float.float16ToFloat(Float.floatToFloat16(value)))) {
                 throw new ModelException("tensor %s holds %s, F16 ends at 65504; use bf16 or f32".formatted(name, value));

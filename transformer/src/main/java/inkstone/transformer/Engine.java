@@ -5,11 +5,13 @@ import inkstone.tensor.DType;
 import inkstone.tensor.Scope;
 import inkstone.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
  * Runs a model over rows of any mix of sequences, prompts and single tokens alike: the one step that {@link Session} and {@link BatchScheduler} share. Owns the
- * cache and one scope that every step reuses. One thread.
+ * cache and one scope that every step reuses. Sequences may be of several variants of the model (adapters, see {@link Sequence#variant}): the rows of each variant
+ * run together, one variant after the other, so that a step of k variants reads the weights k times. One thread.
  */
 final class Engine implements AutoCloseable {
     /** Most rows of prompts in one step: enough to fill the matrix kernels, few enough that a cancel or another answer's next token does not wait long. */
@@ -20,17 +22,21 @@ final class Engine implements AutoCloseable {
     private final KvCache cache;
     private final Scope scope;
     private final int contextLength, vocabulary;
+    /** Whether sequences are run by their own variant; a draft guesses for all of them. */
+    private final boolean variants;
     private float[] logits = {};
 
     /** @param cacheTokens tokens that all sequences together may hold, at least {@code contextLength} */
-    Engine(LanguageModel model, int contextLength, int cacheTokens, DType cacheType) { this(model, contextLength, cacheTokens, cacheType, model.model().config().contextLength()); }
+    Engine(LanguageModel model, int contextLength, int cacheTokens, DType cacheType) {
+        this(model, contextLength, cacheTokens, cacheType, model.model().config().contextLength(), true);
+    }
 
     /** The engine of a draft model, which runs in the pages of another: its own context may be shorter than theirs. */
     static Engine ofDraft(LanguageModel draft, int contextLength, int cacheTokens, DType cacheType) {
-        return new Engine(draft, contextLength, cacheTokens, cacheType, contextLength);
+        return new Engine(draft, contextLength, cacheTokens, cacheType, contextLength, false);
     }
 
-    private Engine(LanguageModel model, int contextLength, int cacheTokens, DType cacheType, int longest) {
+    private Engine(LanguageModel model, int contextLength, int cacheTokens, DType cacheType, int longest, boolean variants) {
         this.model = model.model();
         this.backend = model.backend();
         var config = this.model.config();
@@ -43,6 +49,7 @@ final class Engine implements AutoCloseable {
         this.contextLength = contextLength;
         this.vocabulary = config.vocabularySize();
         this.scope = Scope.inference(backend);
+        this.variants = variants;
     }
 
     KvCache cache() { return cache; }
@@ -52,7 +59,13 @@ final class Engine implements AutoCloseable {
 
     int vocabulary() { return vocabulary; }
 
-    Sequence sequence(int capacity) { return new Sequence(cache, capacity); }
+    /** The model itself, without variants. */
+    CausalModel model() { return model; }
+
+    Sequence sequence(int capacity) { return sequence(capacity, model); }
+
+    /** @param variant of the model, on whatever weights: its configuration is the same */
+    Sequence sequence(int capacity, CausalModel variant) { return new Sequence(cache, capacity, variant); }
 
     /** Throws where the model cannot read such a prompt. */
     void check(int[] prompt) {
@@ -91,6 +104,23 @@ final class Engine implements AutoCloseable {
      * caller's to overwrite until the next step. A token that this model does not know, as a draft may not, is read as token 0.
      */
     float[] forward(List<Run> runs) {
+        int wanted = 0;
+        for (var run : runs) wanted += run.logits;
+        if (logits.length < wanted * vocabulary) logits = new float[wanted * vocabulary];
+        var left = new ArrayList<>(runs);
+        while (!left.isEmpty()) {
+            var variant = variantOf(left.getFirst());
+            var together = left.stream().filter(run -> variantOf(run) == variant).toList();
+            left.removeAll(together);
+            forward(variant, together, together.size() == runs.size() ? null : runs);
+        }
+        return logits;
+    }
+
+    private CausalModel variantOf(Run run) { return variants ? run.sequence.variant() : model; }
+
+    /** @param all the runs of the step, among which these put their logits; null where these are all */
+    private void forward(CausalModel variant, List<Run> runs, List<Run> all) {
         scope.reset();
         int n = 0, wanted = 0;
         for (var run : runs) {
@@ -122,19 +152,29 @@ final class Engine implements AutoCloseable {
         }
         var table = scope.tensor(DType.I32, runs.size(), maxPages).set(pageTable);
         var context = new Cached(cache, scope.ints(positions), scope.ints(sequences), scope.ints(slots), table, scope.ints(states));
-        run(scope.ints(tokens), context, wantedRows);
-        return logits;
-    }
-
-    private void run(Tensor tokens, Cached context, int[] wantedRows) {
-        var hidden = model.forward(tokens, context);
-        if (wantedRows.length == 0) {
+        var hidden = variant.forward(scope.ints(tokens), context);
+        if (wanted == 0) {
             backend.synchronize();
             return;
         }
-        int count = wantedRows.length * vocabulary;
-        if (logits.length < count) logits = new float[count];
-        backend.download(MemorySegment.ofArray(logits).asSlice(0, 4L * count), model.logits(hidden.gatherRows(scope.ints(wantedRows))).data());
+        put(variant.logits(hidden.gatherRows(scope.ints(wantedRows))), runs, all);
+    }
+
+    private void put(Tensor computed, List<Run> runs, List<Run> all) {
+        if (all == null) {
+            backend.download(MemorySegment.ofArray(logits).asSlice(0, computed.data().byteSize()), computed.data());
+            return;
+        }
+        float[] rows = computed.toFloats();
+        int from = 0, at = 0;
+        for (var run : all) {
+            int count = run.logits * vocabulary;
+            if (runs.contains(run)) {
+                System.arraycopy(rows, from, logits, at, count);
+                from += count;
+            }
+            at += count;
+        }
     }
 
     @Override public void close() {

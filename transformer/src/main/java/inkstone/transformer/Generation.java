@@ -14,6 +14,7 @@ import java.util.function.Consumer;
  */
 final class Generation {
     private final GenerationRequest request;
+    private final CausalModel variant;
     private final Consumer<Piece> onPiece;
     private final Constraint constraint;
     private final Sampler sampler;
@@ -48,6 +49,7 @@ final class Generation {
             }
         }
         this.request = request;
+        this.variant = request.variant() == null ? engine.model() : request.variant();
         this.onPiece = onPiece;
         this.endTokens = tokenizer.endOfGeneration().stream().mapToInt(Integer::intValue).sorted().toArray();
         this.vocabulary = engine.vocabulary();
@@ -62,12 +64,16 @@ final class Generation {
 
     int[] prompt() { return request.prompt(); }
 
+    /** The model that answers. */
+    CausalModel variant() { return variant; }
+
     String client() { return request.client(); }
 
     /** The answer goes on in this sequence, which becomes the prompt. */
     void start(Sequence sequence) {
         this.sequence = sequence;
         started = System.nanoTime();
+        sequence.become(variant);
         cachedTokens = sequence.restart(request.prompt());
     }
 

@@ -13,10 +13,11 @@ import java.util.function.Supplier;
  * @param logitBias   added to the model's logits of these tokens, -100 to 100: the ends all but forbid and all but force a token
  * @param topLogprobs how many of the likeliest tokens to report at each place, up to {@link #MAX_TOP_LOGPROBS}; 0 reports the chosen token alone, -1 nothing
  * @param constraint  makes the constraint of one answer; null where the answer may say anything
+ * @param variant     of the model that answers: the model with other adapters, on the same weights; null for the model itself
  * @param client      who asks: clients take turns where requests wait; empty where nobody is known
  */
 public record GenerationRequest(int[] prompt, SamplerSettings sampling, int maxTokens, List<String> stop, Map<Integer, Float> logitBias, int topLogprobs,
-                                Supplier<? extends Constraint> constraint, String client) {
+                                Supplier<? extends Constraint> constraint, CausalModel variant, String client) {
     public static final int MAX_TOP_LOGPROBS = 20;
 
     public GenerationRequest {
@@ -34,24 +35,28 @@ public record GenerationRequest(int[] prompt, SamplerSettings sampling, int maxT
         });
     }
 
-    /** Without bias, log-probabilities and constraint, of nobody known. */
+    /** Without bias, log-probabilities and constraint, by the model itself, of nobody known. */
     public GenerationRequest(int[] prompt, SamplerSettings sampling, int maxTokens, List<String> stop) {
-        this(prompt, sampling, maxTokens, stop, Map.of(), -1, null, "");
+        this(prompt, sampling, maxTokens, stop, Map.of(), -1, null, null, "");
     }
 
     public GenerationRequest withLogitBias(Map<Integer, Float> value) {
-        return new GenerationRequest(prompt, sampling, maxTokens, stop, value, topLogprobs, constraint, client);
+        return new GenerationRequest(prompt, sampling, maxTokens, stop, value, topLogprobs, constraint, variant, client);
     }
 
     public GenerationRequest withTopLogprobs(int value) {
-        return new GenerationRequest(prompt, sampling, maxTokens, stop, logitBias, value, constraint, client);
+        return new GenerationRequest(prompt, sampling, maxTokens, stop, logitBias, value, constraint, variant, client);
     }
 
     public GenerationRequest withConstraint(Supplier<? extends Constraint> value) {
-        return new GenerationRequest(prompt, sampling, maxTokens, stop, logitBias, topLogprobs, value, client);
+        return new GenerationRequest(prompt, sampling, maxTokens, stop, logitBias, topLogprobs, value, variant, client);
+    }
+
+    public GenerationRequest withVariant(CausalModel value) {
+        return new GenerationRequest(prompt, sampling, maxTokens, stop, logitBias, topLogprobs, constraint, value, client);
     }
 
     public GenerationRequest withClient(String value) {
-        return new GenerationRequest(prompt, sampling, maxTokens, stop, logitBias, topLogprobs, constraint, value);
+        return new GenerationRequest(prompt, sampling, maxTokens, stop, logitBias, topLogprobs, constraint, variant, value);
     }
 }

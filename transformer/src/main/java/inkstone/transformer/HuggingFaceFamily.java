@@ -11,6 +11,9 @@ public interface HuggingFaceFamily {
     /** {@code architectures} of the Hugging Face models it reads; none where it reads GGUF files alone. */
     default Set<String> huggingFaceArchitectures() { return Set.of(); }
 
+    /** What adapters of its Hugging Face models are read and written by; null where it has none, or where their rows cannot be told without a config.json. */
+    default AdapterLayout adapterLayout() { return null; }
+
     /** What a Hugging Face config.json says of a model. */
     default HuggingFaceModel fromHuggingFace(Metadata config) {
         throw new UnsupportedOperationException("%s: %s models are read from GGUF files only".formatted(config.source(), architecture()));

@@ -141,7 +141,7 @@ record HuggingFaceFolder<F extends HuggingFaceFamily>(Path directory, Metadata c
     }
 
     /** language_model.model.layers.0, or model.language_model.layers.0 as transformers has it from 4.52 on -> model.layers.0 */
-    private static String textName(String name) {
+    static String textName(String name) {
         if (name.startsWith("language_model.")) return name.substring("language_model.".length());
         return name.startsWith("model.language_model.") ? "model." + name.substring("model.language_model.".length()) : name;
     }

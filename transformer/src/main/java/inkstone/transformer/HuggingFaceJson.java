@@ -14,14 +14,15 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /** JSON files of a Hugging Face model as {@link Metadata}, so that both kinds of file are asked in the same way: nested keys joined by dots, nulls left out. */
-final class HuggingFaceJson {
+public final class HuggingFaceJson {
     /* Python writes NaN and Infinity as they are. */
     private static final JsonMapper JSON = JsonMapper.builder().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
     private static final long LARGEST_FILE = 64 << 20;
 
     private HuggingFaceJson() {}
 
-    static Metadata read(Path file) throws IOException {
+    /** @throws ModelException where the file is not there, or is not JSON */
+    public static Metadata read(Path file) throws IOException {
         if (!Files.exists(file)) throw new ModelException("%s has no %s; download the whole model".formatted(file.getParent(), file.getFileName()));
         if (Files.size(file) > LARGEST_FILE) throw new ModelException("%s has %d bytes, far more than any such file".formatted(file, Files.size(file)));
         var values = new LinkedHashMap<String, Object>();

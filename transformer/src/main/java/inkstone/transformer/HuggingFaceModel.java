@@ -50,8 +50,15 @@ public record HuggingFaceModel(UnaryOperator<String> names, Map<String, Object> 
 
     /** Which row of a tensor becomes a row of it in a GGUF file: that turns dimension 2i of a head with 2i + 1, Hugging Face i with i + rotaryDim / 2. */
     public IntUnaryOperator sourceRow(String name) {
-        if (halved == null || !TURNED.matcher(name).matches()) return IntUnaryOperator.identity();
-        int headDim = halved.headDim(), rotaryDim = halved.rotaryDim();
+        if (halved == null || !isTurned(name)) return IntUnaryOperator.identity();
+        return turned(halved.headDim(), halved.rotaryDim());
+    }
+
+    /** Whether rows of this tensor lie otherwise there, where pairs are in halves of a head. */
+    static boolean isTurned(String name) { return TURNED.matcher(name).matches(); }
+
+    /** Row of a GGUF file's queries or keys -> row there. */
+    static IntUnaryOperator turned(int headDim, int rotaryDim) {
         return row -> {
             int inHead = row % headDim;
             return inHead >= rotaryDim ? row : row - inHead + inHead / 2 + inHead % 2 * (rotaryDim / 2);

@@ -2,6 +2,7 @@ package inkstone.transformer;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
@@ -43,5 +44,17 @@ public record HuggingFaceNames(Pattern layer, Map<String, String> outside, Map<S
         var match = layer.matcher(tensor);
         if (!match.matches() || !inLayers.containsKey(match.group(2))) return outside.getOrDefault(tensor, tensor);
         return "blk.%s.%s%s".formatted(match.group(1), inLayers.get(match.group(2)), match.group(3) == null ? "" : match.group(3));
+    }
+
+    /** The inverse for a weight, both without ".weight"; null where no tensor gets that name. */
+    public String huggingFace(String gguf) {
+        var parts = gguf.split("\\.", 3);
+        if (parts.length < 3 || !parts[0].equals("blk")) return key(outside, gguf + ".weight").map(name -> name.substring(0, name.length() - ".weight".length())).orElse(null);
+        var layers = layer.pattern().substring(0, layer.pattern().indexOf("\\.(\\d+)")).replace("\\.", ".");
+        return key(inLayers, parts[2]).map(name -> "%s.%s.%s".formatted(layers, parts[1], name)).orElse(null);
+    }
+
+    private static Optional<String> key(Map<String, String> names, String value) {
+        return names.entrySet().stream().filter(entry -> entry.getValue().equals(value)).map(Map.Entry::getKey).sorted().findFirst();
     }
 }

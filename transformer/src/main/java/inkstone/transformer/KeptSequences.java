@@ -38,13 +38,14 @@ final class KeptSequences {
     void evict() { sequences.removeFirst().truncate(0); }
 
     /**
-     * The sequence that saves this prompt most tokens if it becomes the prompt's own, where it loses no more of its own tokens by that than sharing its full pages
+     * The sequence of this variant that saves this prompt most tokens if it becomes the prompt's own, where it loses no more of its own tokens by that than sharing its full pages
      * would leave to be read again; null where there is none.
      */
-    Sequence continued(int[] prompt) {
+    Sequence continued(int[] prompt, CausalModel variant) {
         Sequence best = null;
         int longest = 0;
         for (var sequence : sequences) {
+            if (!sequence.isOf(variant)) continue;
             int common = Math.min(sequence.commonPrefix(prompt), prompt.length - 1);
             int again = common - sequence.sharable(prompt, prompt.length);
             if (common > longest && sequence.cached() - common <= again) {
@@ -55,12 +56,13 @@ final class KeptSequences {
         return best;
     }
 
-    /** The sequence that can share most of these tokens, one of {@code running} rather than a kept one; null where none can share more than {@code have}. */
-    Sequence donor(List<Sequence> running, int[] tokens, int length, int have) {
+    /** The sequence of this variant that can share most of these tokens, one of {@code running} rather than a kept one; null where none can share more than {@code have}. */
+    Sequence donor(List<Sequence> running, CausalModel variant, int[] tokens, int length, int have) {
         Sequence best = null;
         int most = have;
         for (int i = 0; i < running.size() + sequences.size(); i++) {
             var sequence = i < running.size() ? running.get(i) : sequences.get(i - running.size());
+            if (!sequence.isOf(variant)) continue;
             int sharable = sequence.sharable(tokens, length);
             if (sharable > most) {
                 best = sequence;

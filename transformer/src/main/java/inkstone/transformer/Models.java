@@ -146,7 +146,8 @@ public final class Models {
             opened.weights = new CheckpointWeights(opened.checkpoint, backend, decorator);
             var model = family.fromGguf(opened.checkpoint, opened.weights, backend);
             opened.tokenizer = Tokenizers.fromGguf(metadata);
-            return opened.languageModel(name(path), model, backend, metadata.string("tokenizer.chat_template", null), Pooling.ofGguf(metadata, family.architecture()));
+            return opened.languageModel(name(path), model, opened.adapterBase(family, false, backend), backend,
+                metadata.string("tokenizer.chat_template", null), Pooling.ofGguf(metadata, family.architecture()));
         } catch (RuntimeException e) {
             opened.close();
             throw e;
@@ -201,7 +202,8 @@ public final class Models {
             opened.weights = new CheckpointWeights(opened.checkpoint, backend);
             var model = folder.family().fromGguf(opened.checkpoint, opened.weights, backend);
             opened.tokenizer = Tokenizers.fromJson(directory);
-            return opened.languageModel(name(directory), model, backend, chatTemplate(directory), Pooling.ofGguf(opened.checkpoint.metadata(), folder.family().architecture()));
+            return opened.languageModel(name(directory), model, opened.adapterBase(folder.family(), true, backend), backend,
+                chatTemplate(directory), Pooling.ofGguf(opened.checkpoint.metadata(), folder.family().architecture()));
         } catch (IOException | RuntimeException e) {
             opened.close();
             throw e;
@@ -210,7 +212,7 @@ public final class Models {
 
     // ---- families --------------------------------------------------------------------------------------------------------------------------------------
 
-    private static Family family(String architecture, Path path) {
+    static Family family(String architecture, Path path) {
         if (isEncoder(architecture)) throw onlyEmbeds(architecture, path);
         return FAMILIES.stream().filter(family -> family.architecture().equals(architecture)).findFirst()
             .orElseThrow(() -> unknown("models", path.toString(), architecture, FAMILIES.stream().map(Family::architecture).toList()));
@@ -267,11 +269,15 @@ public final class Models {
 
         Opened(Checkpoint checkpoint) { this.checkpoint = checkpoint; }
 
-        LanguageModel languageModel(String name, CausalModel model, Backend backend, String template, Pooling pooling) {
+        AdapterBase adapterBase(Family family, boolean folder, Backend backend) {
+            return AdapterBase.of(checkpoint, family, folder, adaptation -> family.fromGguf(checkpoint, weights.adapted(adaptation), backend));
+        }
+
+        LanguageModel languageModel(String name, CausalModel model, AdapterBase base, Backend backend, String template, Pooling pooling) {
             UnheededKeys.refuse(checkpoint.metadata(), checkpoint.metadata().string("general.architecture"));
             long bytes = requireFits(model.config());
             var chat = template == null ? ChatTemplate.PLAIN : compile(template);
-            return new LanguageModel(name, model, tokenizer, chat, template != null, backend, format(checkpoint.tensors().values()), parameters(), bytes, pooling, this::closeFile);
+            return new LanguageModel(name, model, tokenizer, chat, template != null, backend, format(checkpoint.tensors().values()), parameters(), bytes, pooling, base, this::closeFile);
         }
 
         Embedder embedder(String name, EmbeddingModel model, Backend backend, Pooling pooling) {

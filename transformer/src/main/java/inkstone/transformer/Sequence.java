@@ -5,7 +5,8 @@ import java.util.Arrays;
 /**
  * One line of tokens and the cache pages that hold its keys and values. The first {@link #cached} tokens are in the cache; those after wait for the next
  * {@link Engine#step}. Full pages may be held by other sequences as well, the page that is written by this one only. A {@link Draft} keeps its keys and values at the
- * same places and may be behind: what it lacks in a page that several hold, each of them may write, for they hold the same tokens. Belongs to the thread of its engine.
+ * same places and may be behind: what it lacks in a page that several hold, each of them may write, for they hold the same tokens. Keys and values are those of one variant of
+ * the model, and sequences of several share nothing. Belongs to the thread of its engine.
  */
 final class Sequence {
     private final KvCache cache;
@@ -14,9 +15,24 @@ final class Sequence {
     private int[] pages = new int[8];
     private int pageCount;
 
-    Sequence(KvCache cache, int capacity) {
+    private CausalModel variant;
+
+    Sequence(KvCache cache, int capacity, CausalModel variant) {
         this.cache = cache;
+        this.variant = variant;
         this.tokens = new int[capacity];
+    }
+
+    /** The model that reads and writes it. */
+    CausalModel variant() { return variant; }
+
+    /** Whether this variant's keys and values are in it. */
+    boolean isOf(CausalModel model) { return variant == model; }
+
+    /** It goes on with this variant: what another has cached is forgotten. */
+    void become(CausalModel model) {
+        if (!isOf(model)) truncate(0);
+        variant = model;
     }
 
     int length() { return length; }
@@ -72,7 +88,7 @@ final class Sequence {
     }
 
     /** Whether every cached token of {@code other} is cached here too. */
-    boolean covers(Sequence other) { return other.cached <= cached && Arrays.mismatch(tokens, 0, other.cached, other.tokens, 0, other.cached) < 0; }
+    boolean covers(Sequence other) { return other.isOf(variant) && other.cached <= cached && Arrays.mismatch(tokens, 0, other.cached, other.tokens, 0, other.cached) < 0; }
 
     /** Of the first tokens of {@code prompt} those whose pages here are full, but for the prompt's last token, which must run for its logits. */
     int sharable(int[] prompt, int length) { return wholePages(cached, prompt, length); }

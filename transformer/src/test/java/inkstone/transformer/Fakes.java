@@ -32,7 +32,7 @@ final class Fakes implements AutoCloseable {
     private Fakes(int contextLength, byte[][] pieces) { this(pieces, fakes -> fakes.new Recital(pieces.length + 2, contextLength)); }
 
     private Fakes(byte[][] pieces, Function<Fakes, CausalModel> causal) {
-        model = new LanguageModel("fake", causal.apply(this), new Pieces(pieces), ChatTemplate.PLAIN, false, backend, "F32", 0, 0, Pooling.MEAN, () -> { });
+        model = new LanguageModel("fake", causal.apply(this), new Pieces(pieces), ChatTemplate.PLAIN, false, backend, "F32", 0, 0, Pooling.MEAN, AdapterBase.none("fake"), () -> { });
     }
 
     static Fakes reciting(String... pieces) { return reciting(4096, pieces); }

@@ -10,7 +10,7 @@ import java.util.Set;
 record EndlessTokenizer(Tokenizer tokenizer) implements Tokenizer {
     static LanguageModel in(LanguageModel model) {
         return new LanguageModel(model.name(), model.model(), new EndlessTokenizer(model.tokenizer()), model.template(), model.hasChatTemplate(), model.backend(),
-            model.format(), model.parameters(), model.bytes(), model.pooling(), () -> { });
+            model.format(), model.parameters(), model.bytes(), model.pooling(), model.adapterBase(), () -> { });
     }
 
     @Override public Set<Integer> endOfGeneration() { return Set.of(); }

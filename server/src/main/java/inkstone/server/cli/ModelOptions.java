@@ -9,8 +9,13 @@ import inkstone.transformer.KvCache;
 import inkstone.transformer.LanguageModel;
 import inkstone.transformer.Models;
 import inkstone.transformer.TextModel;
+import inkstone.transformer.adapters.Adapter;
+import inkstone.transformer.adapters.AdapterFile;
+import inkstone.transformer.adapters.Adapters;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.UnaryOperator;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -55,6 +60,10 @@ final class ModelOptions {
             + "Default: ${DEFAULT-VALUE}.")
     private CacheType cacheType;
 
+    @Option(names = "--lora", paramLabel = "FILE[:WEIGHT]",
+        description = "An adapter of the model: a GGUF file, or a folder as PEFT writes it; several with several --lora. WEIGHT says how much of it: 1 is all.")
+    private List<String> adapters = List.of();
+
     Path path() {
         if (path == null) throw wrong("no model: give one with -m MODEL, a .gguf file or a folder with safetensors, config.json and tokenizer.json");
         return path;
@@ -70,8 +79,12 @@ final class ModelOptions {
         }
     }
 
-    /** A model that may be one for vectors only. */
-    record OpenedText(Backend backend, TextModel model, int threads, int contextLength) implements AutoCloseable {
+    /**
+     * A model that may be one for vectors only.
+     *
+     * @param adapters of the model, which has their weights already; null where it has none
+     */
+    record OpenedText(Backend backend, TextModel model, Adapters adapters, int threads, int contextLength) implements AutoCloseable {
         @Override public void close() {
             model.close();
             backend.close();
@@ -86,7 +99,8 @@ final class ModelOptions {
         try {
             var model = Models.openAny(file, backend);
             if (model instanceof LanguageModel writing) requireCache(writing);
-            return new OpenedText(backend, model, threads(backend), contextLength(model, USUAL_CONTEXT));
+            var uses = uses(model);
+            return new OpenedText(backend, adapted(model, uses), uses.isEmpty() ? null : new Adapters((LanguageModel) model, uses), threads(backend), contextLength(model, USUAL_CONTEXT));
         } catch (IOException | RuntimeException problem) {
             backend.close();
             throw problem;
@@ -109,11 +123,31 @@ final class ModelOptions {
         try {
             var model = Models.open(file, backend);
             requireCache(model);
-            return new Opened(backend, model, threads(computing), contextLength(model, usualContext), cacheType.dtype, System.nanoTime() - start);
+            return new Opened(backend, (LanguageModel) adapted(model, uses(model)), threads(computing), contextLength(model, usualContext), cacheType.dtype, System.nanoTime() - start);
         } catch (IOException | RuntimeException problem) {
             backend.close();
             throw problem;
         }
+    }
+
+    /** The adapters asked for; closes the model where one of them does not fit. */
+    private List<Adapter.Use> uses(TextModel model) throws IOException {
+        try {
+            var uses = new ArrayList<Adapter.Use>();
+            for (var text : adapters) {
+                if (!(model instanceof LanguageModel language)) throw wrong("%s makes vectors only; adapters are applied to language models".formatted(model.name()));
+                var file = AdapterFile.of(text);
+                uses.add(new Adapter.Use(Adapter.open(file.path(), language), file.weight()));
+            }
+            return uses;
+        } catch (IOException | RuntimeException problem) {
+            model.close();
+            throw problem;
+        }
+    }
+
+    private static TextModel adapted(TextModel model, List<Adapter.Use> uses) {
+        return uses.isEmpty() ? model : ((LanguageModel) model).adapted(Adapter.together(uses, model.backend()));
     }
 
     private void requireCache(LanguageModel model) {

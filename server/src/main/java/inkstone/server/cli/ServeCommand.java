@@ -82,7 +82,7 @@ final class ServeCommand implements Callable<Integer> {
              var scheduler = BatchScheduler.start(model, new BatchScheduler.Settings(context, tokens, dtype, parallel, settings.limits().queue(), guessing.speculation()))) {
             var kvMemory = new Served.KvMemory(dtype.name().toLowerCase(Locale.ROOT), tokens, scheduler.cacheBytes());
             var warmUp = new GenerationRequest(new int[Math.min(64, context / 2)], SamplerSettings.GREEDY, 32, List.of());
-            listen(settings, new Served(model, scheduler, context, kvMemory, opened.threads()), () -> scheduler.submit(warmUp, piece -> {}));
+            listen(settings, new Served(model, scheduler, context, kvMemory, opened.threads(), opened.adapters()), () -> scheduler.submit(warmUp, piece -> {}));
         }
     }
 

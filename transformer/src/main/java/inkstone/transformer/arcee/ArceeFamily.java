@@ -7,6 +7,7 @@ import inkstone.tensor.Weights;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.tensor.checkpoint.Metadata;
+import inkstone.transformer.AdapterLayout;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.Family;
@@ -27,6 +28,8 @@ public final class ArceeFamily implements Family {
         var config = DecoderConfig.fromGguf(file, architecture(), Rope.Pairs.INTERLEAVED);
         return weights.build(w -> of(config, w, backend));
     }
+
+    @Override public AdapterLayout adapterLayout() { return AdapterLayout.halved(HuggingFaceNames.LLAMA); }
 
     @Override public Set<String> huggingFaceArchitectures() { return Set.of("ArceeForCausalLM"); }
 

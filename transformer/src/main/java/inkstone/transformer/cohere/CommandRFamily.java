@@ -5,6 +5,7 @@ import inkstone.tensor.Rope;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.tensor.checkpoint.Metadata;
+import inkstone.transformer.AdapterLayout;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.Family;
@@ -28,6 +29,8 @@ public record CommandRFamily(String architecture) implements Family {
         int[] windows = metadata.has(window) ? Windows.of(metadata, architecture, config.layers(), metadata.integer(window), 4) : null;
         return weights.build(w -> CommandR.of(config, logitScale, windows, w, backend));
     }
+
+    @Override public AdapterLayout adapterLayout() { return AdapterLayout.of(NAMES); }
 
     @Override public Set<String> huggingFaceArchitectures() { return Set.of(architecture.equals("cohere2") ? "Cohere2ForCausalLM" : "CohereForCausalLM"); }
 

@@ -6,6 +6,7 @@ import inkstone.tensor.Weights;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.tensor.checkpoint.Metadata;
+import inkstone.transformer.AdapterLayout;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.Family;
@@ -26,6 +27,8 @@ public final class GemmaFamily implements Family {
         var config = DecoderConfig.fromGguf(file, architecture(), Rope.Pairs.HALVES);
         return weights.build(w -> of(config, w, backend));
     }
+
+    @Override public AdapterLayout adapterLayout() { return AdapterLayout.of(HuggingFaceNames.LLAMA); }
 
     @Override public Set<String> huggingFaceArchitectures() { return Set.of("GemmaForCausalLM"); }
 

@@ -6,6 +6,7 @@ import inkstone.tensor.Rope;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.tensor.checkpoint.Metadata;
+import inkstone.transformer.AdapterLayout;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.Family;
@@ -39,6 +40,8 @@ public final class Gemma3Family implements Family {
     }
 
     private static float queryScale(DecoderConfig c) { return (float) (1 / Math.sqrt(c.layers() == LAYERS_27B ? c.dim() / c.heads() : c.headDim())); }
+
+    @Override public AdapterLayout adapterLayout() { return AdapterLayout.of(NAMES); }
 
     @Override public Set<String> huggingFaceArchitectures() { return Set.of("Gemma3ForCausalLM"); }
 

@@ -6,6 +6,7 @@ import inkstone.tensor.checkpoint.Arrangement;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.tensor.checkpoint.Metadata;
+import inkstone.transformer.AdapterLayout;
 import inkstone.transformer.Arrangements;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.DecoderConfig;
@@ -32,6 +33,8 @@ public final class Gpt2Family implements Family {
         var config = DecoderConfig.fromGguf(file, architecture(), Rope.Pairs.HALVES);
         return weights.build(w -> Gpt2.of(config, w));
     }
+
+    @Override public AdapterLayout adapterLayout() { return new AdapterLayout(NAMES, "transformer.", false, true); }
 
     @Override public Set<String> huggingFaceArchitectures() { return Set.of("GPT2LMHeadModel"); }
 

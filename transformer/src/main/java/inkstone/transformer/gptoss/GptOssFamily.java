@@ -8,6 +8,7 @@ import inkstone.tensor.checkpoint.Arrangement;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.tensor.checkpoint.Metadata;
+import inkstone.transformer.AdapterLayout;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.Family;
@@ -34,6 +35,8 @@ public final class GptOssFamily implements Family {
         int[] windows = Windows.of(metadata, architecture(), config.layers(), metadata.integer("gpt-oss.attention.sliding_window"), 2);
         return weights.build(w -> GptOss.of(config, experts, windows, w, backend));
     }
+
+    @Override public AdapterLayout adapterLayout() { return AdapterLayout.of(NAMES); }
 
     @Override public Set<String> huggingFaceArchitectures() { return Set.of("GptOssForCausalLM"); }
 

@@ -6,6 +6,7 @@ import inkstone.tensor.checkpoint.Arrangement;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.tensor.checkpoint.Metadata;
+import inkstone.transformer.AdapterLayout;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.Family;
@@ -35,6 +36,8 @@ public record GraniteFamily(String architecture) implements Family {
         var experts = Experts.Sizes.orNull(metadata, architecture);
         return weights.build(w -> Granite.of(config, experts, w, backend));
     }
+
+    @Override public AdapterLayout adapterLayout() { return huggingFaceArchitectures().isEmpty() ? null : AdapterLayout.halved(NAMES); }
 
     @Override public Set<String> huggingFaceArchitectures() {
         return switch (architecture) {

@@ -11,6 +11,6 @@ public final class Head {
 
     /** {@code output}, or token_embd itself where the file has none ("tied"; Press & Wolf 2016, arXiv:1608.05859). */
     public static Linear of(DecoderConfig c, Weights w, Tensor tokenEmbd) {
-        return w.has("output.weight") ? w.linear("output", c.dim(), c.vocabularySize()) : new Linear.Dense(tokenEmbd, null);
+        return w.has("output.weight") ? w.linear("output", c.dim(), c.vocabularySize()) : w.tied("output", tokenEmbd);
     }
 }

@@ -5,6 +5,7 @@ import inkstone.tensor.Rope;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.tensor.checkpoint.Metadata;
+import inkstone.transformer.AdapterLayout;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.Family;
@@ -20,6 +21,8 @@ public final class LlamaFamily implements Family {
     private static final HuggingFaceNames NAMES = HuggingFaceNames.LLAMA.with(Map.of("block_sparse_moe.gate", "ffn_gate_inp"));
 
     @Override public String architecture() { return "llama"; }
+
+    @Override public AdapterLayout adapterLayout() { return AdapterLayout.halved(NAMES); }
 
     @Override public Set<String> huggingFaceArchitectures() { return Set.of("LlamaForCausalLM", "MistralForCausalLM", "MixtralForCausalLM"); }
 

@@ -20,7 +20,7 @@ public record Mamba(MambaConfig config, Tensor tokenEmbd, List<Block> blocks, Te
         var tokenEmbd = w.tensor("token_embd.weight", c.vocabularySize(), c.dim());
         var blocks = new ArrayList<Block>();
         for (int layer = 0; layer < c.layers(); layer++) blocks.add(Block.of(c, layer, w.at("blk." + layer + ".")));
-        var output = w.has("output.weight") ? w.linear("output", c.dim(), c.vocabularySize()) : new Linear.Dense(tokenEmbd, null);
+        var output = w.has("output.weight") ? w.linear("output", c.dim(), c.vocabularySize()) : w.tied("output", tokenEmbd);
         return new Mamba(c, tokenEmbd, List.copyOf(blocks), w.tensor("output_norm.weight", c.dim()), output);
     }
 

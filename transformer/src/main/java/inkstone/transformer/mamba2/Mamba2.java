@@ -18,7 +18,7 @@ record Mamba2(Mamba2Config config, Tensor tokenEmbd, List<Block> blocks, Tensor 
             var at = w.at("blk." + layer + ".");
             blocks.add(new Block(c.eps(), at.tensor("attn_norm.weight", c.dim()), Ssd.of(c.sizes(), c.dim(), c.eps(), layer, at)));
         }
-        var output = w.has("output.weight") ? w.linear("output", c.dim(), c.vocabularySize()) : new Linear.Dense(tokenEmbd, null);
+        var output = w.has("output.weight") ? w.linear("output", c.dim(), c.vocabularySize()) : w.tied("output", tokenEmbd);
         return new Mamba2(c, tokenEmbd, List.copyOf(blocks), w.tensor("output_norm.weight", c.dim()), output);
     }
 

@@ -5,6 +5,7 @@ import inkstone.tensor.Rope;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.tensor.checkpoint.Metadata;
+import inkstone.transformer.AdapterLayout;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.Family;
@@ -28,6 +29,8 @@ public final class Olmo2Family implements Family {
         int[] windows = Windows.of(metadata, architecture(), config.layers(), metadata.integer("olmo2.attention.sliding_window", 0), 4);
         return weights.build(w -> Olmo2.of(config, windows, w, backend));
     }
+
+    @Override public AdapterLayout adapterLayout() { return AdapterLayout.of(NAMES); }
 
     @Override public Set<String> huggingFaceArchitectures() { return Set.of("Olmo2ForCausalLM", "Olmo3ForCausalLM"); }
 

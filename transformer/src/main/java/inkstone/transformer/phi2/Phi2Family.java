@@ -6,6 +6,7 @@ import inkstone.tensor.Rope;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.tensor.checkpoint.Metadata;
+import inkstone.transformer.AdapterLayout;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.Family;
@@ -28,6 +29,8 @@ public final class Phi2Family implements Family {
         var config = DecoderConfig.fromGguf(file, architecture(), Rope.Pairs.HALVES);
         return weights.build(w -> Phi2.of(config, w, backend));
     }
+
+    @Override public AdapterLayout adapterLayout() { return AdapterLayout.of(NAMES); }
 
     @Override public Set<String> huggingFaceArchitectures() { return Set.of("PhiForCausalLM"); }
 

@@ -6,6 +6,7 @@ import inkstone.tensor.Rope;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.tensor.checkpoint.Metadata;
+import inkstone.transformer.AdapterLayout;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.Family;
@@ -31,6 +32,8 @@ public final class Phi3Family implements Family {
         var config = DecoderConfig.fromGguf(file, architecture(), Rope.Pairs.HALVES).withWindow(metadata.integer("phi3.attention.sliding_window", 0));
         return weights.build(w -> Phi3.of(config, w, backend));
     }
+
+    @Override public AdapterLayout adapterLayout() { return AdapterLayout.of(NAMES); }
 
     @Override public Set<String> huggingFaceArchitectures() { return Set.of("Phi3ForCausalLM"); }
 

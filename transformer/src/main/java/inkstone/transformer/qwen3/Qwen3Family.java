@@ -6,6 +6,7 @@ import inkstone.tensor.Rope;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.tensor.checkpoint.Metadata;
+import inkstone.transformer.AdapterLayout;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.Family;
@@ -30,6 +31,8 @@ public record Qwen3Family(String architecture) implements Family {
         var experts = Experts.Sizes.orNull(file.metadata(), architecture);
         return weights.build(w -> Qwen3.of(config, experts, w, backend));
     }
+
+    @Override public AdapterLayout adapterLayout() { return AdapterLayout.of(NAMES); }
 
     @Override public Set<String> huggingFaceArchitectures() {
         return switch (architecture) {

@@ -6,6 +6,7 @@ import inkstone.tensor.Rope;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.tensor.checkpoint.Metadata;
+import inkstone.transformer.AdapterLayout;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.DecoderConfig;
 import inkstone.transformer.Family;
@@ -22,6 +23,8 @@ public final class SmolLm3Family implements Family {
         var config = DecoderConfig.fromGguf(file, architecture(), Rope.Pairs.INTERLEAVED);
         return weights.build(w -> SmolLm3.of(config, w, backend));
     }
+
+    @Override public AdapterLayout adapterLayout() { return AdapterLayout.halved(HuggingFaceNames.LLAMA); }
 
     @Override public Set<String> huggingFaceArchitectures() { return Set.of("SmolLM3ForCausalLM"); }
 

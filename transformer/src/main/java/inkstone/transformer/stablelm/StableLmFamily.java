@@ -6,6 +6,7 @@ import inkstone.tensor.checkpoint.Arrangement;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.tensor.checkpoint.Metadata;
+import inkstone.transformer.AdapterLayout;
 import inkstone.transformer.Arrangements;
 import inkstone.transformer.CausalModel;
 import inkstone.transformer.DecoderConfig;
@@ -24,6 +25,8 @@ public record StableLmFamily(String architecture) implements Family {
         file.metadata().has(architecture + ".use_parallel_residual");        // the norm that is there or not says the same
         return weights.build(w -> StableLm.of(config, w, backend));
     }
+
+    @Override public AdapterLayout adapterLayout() { return huggingFaceArchitectures().isEmpty() ? null : AdapterLayout.of(NAMES); }
 
     @Override public Set<String> huggingFaceArchitectures() { return architecture.equals("stablelm") ? Set.of("StableLmForCausalLM", "StableLMEpochForCausalLM") : Set.of(); }
 
