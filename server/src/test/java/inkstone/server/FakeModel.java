@@ -3,6 +3,7 @@ package inkstone.server;
 import inkstone.tensor.AttentionShape;
 import inkstone.tensor.Tensor;
 import inkstone.tensor.reference.ReferenceBackend;
+import inkstone.tensor.checkpoint.Metadata;
 import inkstone.tokenizer.MarkedText;
 import inkstone.tokenizer.StreamDecoder;
 import inkstone.tokenizer.Tokenizer;
@@ -17,6 +18,7 @@ import inkstone.transformer.ModelConfig;
 import inkstone.transformer.Packed;
 import inkstone.transformer.Pooling;
 import java.nio.charset.StandardCharsets;
+import java.util.Map;
 import java.util.Set;
 
 /** A model without weights whose tokens are the letters of a text: for all that the server does around a model. */
@@ -37,7 +39,7 @@ final class FakeModel {
     };
 
     static LanguageModel create() {
-        return new LanguageModel(NAME, new Weightless(), new Letters(), TEMPLATE, true, new ReferenceBackend(), "F32", 12, 48, Pooling.MEAN, AdapterBase.none(NAME), () -> { });
+        return new LanguageModel(NAME, new Weightless(), new Letters(), TEMPLATE, true, new ReferenceBackend(), "F32", 12, 48, Pooling.MEAN, new AdapterBase(new Metadata(NAME, Map.of()), Map.of(), null, false, adaptation -> new Weightless()), () -> { });
     }
 
     /** The same as one that makes vectors only. */

@@ -7,9 +7,6 @@ package inkstone.tensor;
 public record AdaptedWeights(Weights source, Adaptation adaptation) implements Weights {
     /** What becomes of the linear maps of a model. */
     public interface Adaptation {
-        /** Changes nothing. */
-        Adaptation NONE = (name, base, in, out) -> base;
-
         /**
          * In place of {@code base}, which it returns where there is nothing to change.
          *

@@ -32,6 +32,9 @@ public interface Gradients {
     /** da += dy b, db += dy a. */
     void mul(Tensor da, Tensor db, Tensor dy, Tensor a, Tensor b);
 
+    /** dx += dy factors / divisors, dFactors += dy x / divisors, dBias += dy, both summed over rows. Divisors, null for ones, are constants. */
+    void scaleColumns(Tensor dx, Tensor dFactors, Tensor dBias, Tensor dy, Tensor x, Tensor factors, Tensor divisors);
+
     /** da += dy (1 - weight), db += dy weight, dWeight += dy (b - a), summed over rows where there is one weight for all. */
     void lerp(Tensor da, Tensor db, Tensor dWeight, Tensor dy, Tensor a, Tensor b, Tensor weight);
 

@@ -244,7 +244,7 @@ public final class Tensor {
         return y.record(() -> gradients().mul(gradient(), other.gradient(), y.gradient(), this, other), this, other);
     }
 
-    /** Each column by a number of its own: this F32 [n, d] · factors / divisors + bias, each F32 [d]; divisors and bias may be null. See {@link Kernels#scaleColumns}. */
+    /** Each column by a number of its own: this F32 [n, d] · factors / divisors + bias, each F32 [d]; divisors, which are constants to every gradient, and bias may be null. See {@link Kernels#scaleColumns}. */
     public Tensor scaleColumns(Tensor factors, Tensor divisors, Tensor bias) {
         requireFloat("scaleColumns");
         for (var t : new Tensor[] {factors, divisors, bias}) {
@@ -252,7 +252,7 @@ public final class Tensor {
         }
         Tensor y = like();
         kernels().scaleColumns(y, this, factors, divisors, bias);
-        return y;
+        return y.record(() -> gradients().scaleColumns(gradient(), factors.gradient(), bias == null ? null : bias.gradient(), y.gradient(), this, factors, divisors), this, factors, bias);
     }
 
     /** Lengths of the rows of weight + scale · b a, F32 [out] in {@code scope}; constants to every gradient. See {@link Kernels#rowLengths}. */

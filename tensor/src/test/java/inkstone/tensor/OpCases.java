@@ -43,7 +43,7 @@ final class OpCases {
         for (int[] d : new int[][] {{1, 1}, {1, 5}, {7, 172}, {33, 288}, {40, 1024}}) rows(cases, d[0], d[1]);
         for (var format : DType.values()) {
             if (format == DType.I32) continue;
-            cases.add(op("rowLengths " + format, x(1, 1), weight(format, 70, 768), weight(DType.F32, 3, 768), weight(DType.F32, 70, 3))
+            cases.add(op("rowLengths " + format, x(1, 1), weight(format, 70, 768), weight(DType.F32, 3, 768), weight(DType.F32, 70, 3)).forward()
                 .run(in -> Tensor.rowLengths(in.get(0).scope(), in.get(1), in.get(2), in.get(3), 0.7f)));
         }
         cases.add(op("layerNorm of heads", x(15, 48), weight(DType.F32, 5, 48)).run(in -> in.get(0).layerNorm(in.get(1), null, 1e-3f)));
@@ -157,9 +157,8 @@ final class OpCases {
         cases.add(op("mul" + shape, x(n, d), x(n, d)).exactly(in -> in.get(0).mul(in.get(1))));
         cases.add(op("lerp" + shape, x(n, d), x(n, d), x(n, d)).run(in -> in.get(0).lerp(in.get(1), in.get(2))));
         cases.add(op("lerp by one row" + shape, x(n, d), x(n, d), weight(DType.F32, d)).run(in -> in.get(0).lerp(in.get(1), in.get(2))));
-        cases.add(op("scaleColumns" + shape, x(n, d), weight(DType.F32, d)).exactly(in -> in.get(0).scaleColumns(in.get(1), null, null)));
-        cases.add(op("scaleColumns, divided and shifted" + shape, x(n, d), weight(DType.F32, d), weight(DType.F32, d), weight(DType.F32, d))
-            .run(in -> in.get(0).scaleColumns(in.get(1), in.get(2), in.get(3))));
+        cases.add(op("scaleColumns" + shape, x(n, d), weight(DType.F32, d), weight(DType.F32, d)).run(in -> in.get(0).scaleColumns(in.get(1), null, in.get(2))));
+        cases.add(op("scaleColumns, divided" + shape, x(n, d), weight(DType.F32, d), weight(DType.F32, d)).frozen().run(in -> in.get(0).scaleColumns(in.get(1), in.get(2), null)));
         cases.add(op("concat" + shape, x(n, d), x(n, 3)).exactly(in -> in.get(0).concat(in.get(1))));
         cases.add(op("dropout" + shape, x(n, d)).run(in -> in.get(0).dropout(0.3f)));
         cases.add(op("sum" + shape, x(n, d)).run(in -> in.get(0).sum()));

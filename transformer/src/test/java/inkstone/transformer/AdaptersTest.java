@@ -17,6 +17,7 @@ import inkstone.tensor.Tensor;
 import inkstone.tensor.checkpoint.Checkpoint;
 import inkstone.tensor.checkpoint.Gguf;
 import inkstone.tensor.checkpoint.Safetensors;
+import inkstone.tensor.train.Parameters;
 import inkstone.transformer.adapters.Adapter;
 import inkstone.transformer.adapters.AdapterData;
 import inkstone.transformer.adapters.AdapterFile;
@@ -32,6 +33,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Random;
 import java.util.function.Function;
@@ -39,6 +41,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -292,6 +295,62 @@ class AdaptersTest {
             var refused = assertThrows(IllegalArgumentException.class, () -> TrainableAdapter.targets(List.of("k_prog"), model.adapterBase()));
             assertTrue(refused.getMessage().endsWith("has no linear map k_prog; there are all, attn_k, attn_output, attn_q, attn_v, ffn_down, ffn_gate, ffn_up, output"), refused.getMessage());
         }
+    }
+
+    private static double loss(LanguageModel model, Scope scope, boolean backward) {
+        var targets = Arrays.copyOfRange(TOKENS, 1, TOKENS.length + 1);
+        targets[TOKENS.length - 1] = -1;
+        var loss = model.model().logits(model.model().forward(scope.ints(TOKENS), Packed.of(scope, TOKENS.length))).crossEntropy(scope.ints(targets)).sum();
+        if (backward) scope.backward(loss);
+        return loss.toFloats()[0];
+    }
+
+    /**
+     * Along random directions of what learns: the gradient against finite differences. Lengths of rows are constants to DoRA's gradient (section 4.3 of the paper), so there
+     * the magnitudes alone are moved.
+     */
+    @ParameterizedTest
+    @CsvSource({"F32, false", "Q8_0, false", "Q4_0, false", "F32, true", "Q8_0, true"})
+    void gradientsOfAdaptersAreThoseOfTheLoss(DType type, boolean dora) throws IOException {
+        var file = temporary.resolve("base.gguf");
+        Converter.convert(TestData.stories(), file, type, 2, (tensor, written, all) -> { });
+        try (var model = Models.open(file, backend); var parameters = new Parameters(backend)) {
+            var settings = new TrainableAdapter.Settings(4, 8, dora, TrainableAdapter.targets(List.of("all"), model.adapterBase()), 11);
+            var tuned = model.adapted(new TrainableAdapter(settings, backend, parameters::add, x -> x.dropout(0)));
+            var random = new Random(5);
+            parameters.tensors().forEach((name, tensor) -> { if (name.endsWith("lora_b")) move(tensor, normal(random, Math.toIntExact(tensor.shape().elements()), 0.05), 1); });
+            try (var scope = Scope.training(backend)) { loss(tuned, scope, true); }
+            double expected = 0, size = 0;
+            float step = 2e-3f;
+            var directions = new LinkedHashMap<Tensor, float[]>();
+            for (var entry : parameters.tensors().entrySet()) {
+                if (dora != entry.getKey().endsWith("lora_magnitude")) continue;
+                var tensor = entry.getValue();
+                float[] direction = normal(random, Math.toIntExact(tensor.shape().elements()), 1), gradient = new float[direction.length];
+                backend.download(MemorySegment.ofArray(gradient), tensor.gradient().data());
+                for (int i = 0; i < gradient.length; i++) {
+                    expected += (double) gradient[i] * direction[i];
+                    size += (double) gradient[i] * gradient[i];
+                }
+                directions.put(tensor, direction);
+            }
+            var losses = new double[2];
+            for (int side = 0; side < 2; side++) {
+                for (var entry : directions.entrySet()) move(entry.getKey(), entry.getValue(), side == 0 ? step : -2 * step);
+                try (var scope = Scope.inference(backend)) { losses[side] = loss(tuned, scope, false); }
+            }
+            double found = (losses[0] - losses[1]) / (2 * step);
+            if (Boolean.getBoolean("inkstone.figures")) System.out.printf("%s%s: gradient %.4f, differences %.4f, size %.4f%n", type, dora ? " DoRA" : "", expected, found, Math.sqrt(size));
+            assertTrue(size > 0);
+            assertEquals(expected, found, 0.02 * Math.sqrt(size), type + ", DoRA " + dora);
+        }
+    }
+
+    private void move(Tensor tensor, float[] direction, float step) {
+        var values = new float[direction.length];
+        backend.download(MemorySegment.ofArray(values), tensor.data());
+        for (int i = 0; i < values.length; i++) values[i] += step * direction[i];
+        backend.upload(tensor.data(), MemorySegment.ofArray(values));
     }
 
     @Test void theSameSeedGivesTheSameAdapter() throws IOException {

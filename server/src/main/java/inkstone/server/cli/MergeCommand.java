@@ -33,7 +33,7 @@ final class MergeCommand implements Callable<Integer> {
     @Parameters(index = "0", paramLabel = "MODEL", description = "A .gguf file, best in f32, f16 or bf16, or a folder with safetensors, config.json and tokenizer.json.")
     private Path model;
 
-    @Parameters(index = "1..*", arity = "2..*", paramLabel = "ADAPTER[:WEIGHT]... OUT",
+    @Parameters(index = "1..*", arity = "2..*", paramLabel = "ADAPTER[:WEIGHT].. OUT", hideParamSyntax = true,
         description = "The adapters, GGUF files or folders as PEFT writes them, and at last what to write: a .gguf file, or a folder.")
     private List<String> rest;
 

@@ -6,8 +6,9 @@ import inkstone.tensor.Gradients;
 import inkstone.tensor.Rope;
 import inkstone.tensor.Routing;
 import inkstone.tensor.Tensor;
+import inkstone.tensor.reference.ReferenceBackend;
 
-/** Each gradient with the family it belongs to. */
+/** Each gradient with the family it belongs to; lengths of columns, which DoRA alone needs, take the plain loops. */
 final class CpuGradients implements Gradients {
     private final CpuLinearBackward linear;
     private final CpuExpertGradients experts;
@@ -16,6 +17,7 @@ final class CpuGradients implements Gradients {
     private final CpuLoss loss;
     private final CpuDropout dropout;
     private final CpuAttentionGradients attention;
+    private final Gradients plain = new ReferenceBackend().gradients();
 
     /**
      * @param single   one block, for panels and sums that all workers have a part in
@@ -41,6 +43,7 @@ final class CpuGradients implements Gradients {
     }
 
     @Override public void scale(Tensor dx, Tensor dy, float factor) { activations.scale(dx, dy, factor); }
+    @Override public void scaleColumns(Tensor dx, Tensor dFactors, Tensor dBias, Tensor dy, Tensor x, Tensor factors, Tensor divisors) { plain.scaleColumns(dx, dFactors, dBias, dy, x, factors, divisors); }
     @Override public void softCap(Tensor dx, Tensor dy, Tensor y, float cap) { activations.softCap(dx, dy, y, cap); }
     @Override public void map(Tensor dx, Tensor dy, Tensor x, Elementwise function) { activations.map(dx, dy, x, function); }
     @Override public void mul(Tensor da, Tensor db, Tensor dy, Tensor a, Tensor b) { activations.mul(da, db, dy, a, b); }

@@ -125,6 +125,21 @@ final class ReferenceGradients implements Gradients {
         }
     }
 
+    @Override public void scaleColumns(Tensor dx, Tensor dFactors, Tensor dBias, Tensor dy, Tensor x, Tensor factors, Tensor divisors) {
+        int d = dy.shape().last(), rows = dy.shape().dim(0);
+        for (int j = 0; j < d; j++) {
+            double by = divisors == null ? 1 : get(divisors, j), factorSum = 0, biasSum = 0;
+            for (int r = 0; r < rows; r++) {
+                long i = (long) r * d + j;
+                add(dx, i, (double) get(dy, i) * get(factors, j) / by);
+                factorSum += (double) get(dy, i) * get(x, i) / by;
+                biasSum += get(dy, i);
+            }
+            add(dFactors, j, factorSum);
+            add(dBias, j, biasSum);
+        }
+    }
+
     @Override public void lerp(Tensor da, Tensor db, Tensor dWeight, Tensor dy, Tensor a, Tensor b, Tensor weight) {
         int weights = Math.toIntExact(weight.shape().elements());
         var sums = new double[weights];

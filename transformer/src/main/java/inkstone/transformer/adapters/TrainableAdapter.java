@@ -54,7 +54,10 @@ public final class TrainableAdapter implements AdaptedWeights.Adaptation {
     private final Map<String, Matrices> matrices = new LinkedHashMap<>();
     private final Map<String, Tensor> parameters = new LinkedHashMap<>();
 
-    /** @param input what the low-rank part sees of a map's input: dropout while it is trained, {@link Linear.Lora#WHOLE} for none */
+    /**
+     * @param allocation of what learns, {@code Parameters::add} of a run
+     * @param input      what the low-rank part sees of a map's input: {@code x -> x.dropout(rate)}, which drops in training scopes alone, or {@link Linear.Lora#WHOLE}
+     */
     public TrainableAdapter(Settings settings, Backend backend, Allocation allocation, UnaryOperator<Tensor> input) {
         this.settings = settings;
         this.backend = backend;
@@ -62,12 +65,7 @@ public final class TrainableAdapter implements AdaptedWeights.Adaptation {
         this.input = input;
     }
 
-    /** The same parameters with another input, for a second model beside the one that is trained: evaluation without dropout. */
-    public AdaptedWeights.Adaptation seeing(UnaryOperator<Tensor> input) { return (name, base, in, out) -> adapt(name, base, in, out, input); }
-
-    @Override public Linear adapt(String name, Linear base, int in, int out) { return adapt(name, base, in, out, input); }
-
-    private Linear adapt(String name, Linear base, int in, int out, UnaryOperator<Tensor> input) {
+    @Override public Linear adapt(String name, Linear base, int in, int out) {
         if (!settings.targets.test(name)) return base;
         var m = matrices.computeIfAbsent(name, _ -> made(name, base, in, out));
         if (m.magnitude == null) return new Linear.Lora(base, m.a, m.b, settings.scale(), input);
