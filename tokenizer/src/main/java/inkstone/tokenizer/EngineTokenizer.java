@@ -3,6 +3,7 @@ package inkstone.tokenizer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.IntStream;
@@ -14,18 +15,28 @@ final class EngineTokenizer implements Tokenizer {
     private final Pieces pieces;
     private final SpecialTokens special;
     private final Engine engine;
-    private final boolean spaceBeforeFirst;
+    private final boolean spaceBeforeFirst, spaceBeforeEach;
 
     EngineTokenizer(Definition definition) {
         this.definition = definition;
         ids = definition.ids();
         spaceBeforeFirst = definition.spaceBeforeFirst();
+        spaceBeforeEach = definition.spelling() == Definition.Spelling.SENTENCE_PREFIXED && !spaceBeforeFirst;
         pieces = Pieces.of(definition);
         special = SpecialTokens.of(definition);
         engine = new Engine(definition.source(), TokenizerJson.forEngine(definition), definition.spelling() == Definition.Spelling.BYTE_LEVEL);
     }
 
-    @Override public int[] encode(MarkedText marked) {
+    /** What stands before the text. */
+    private enum Before { NOTHING, SPECIAL_TOKEN, TEXT }
+
+    @Override public int[] encode(MarkedText marked) { return encode(marked, Before.NOTHING); }
+
+    @Override public int[] encodeAfter(int token, MarkedText marked) {
+        return encode(marked, definition.kinds()[token].needsTrust() || definition.kinds()[token] == Kind.USER_DEFINED ? Before.SPECIAL_TOKEN : Before.TEXT);
+    }
+
+    private int[] encode(MarkedText marked, Before before) {
         var text = wellFormed(marked.text());
         var trusted = trustedStretches(marked);
         var out = IntStream.builder();
@@ -33,20 +44,35 @@ final class EngineTokenizer implements Tokenizer {
         for (var match = special.next(text, 0, trusted); match != null; match = special.next(text, from, trusted)) {
             int end = match.start();
             if (definition.lstrip().get(match.token())) while (end > from && Character.isWhitespace(text.charAt(end - 1))) end--;
-            encodeFragment(text, from, end, out);
+            encodeFragment(text, from, end, before, out);
             out.add(match.token());
             from = match.end();
             if (definition.rstrip().get(match.token())) while (from < text.length() && Character.isWhitespace(text.charAt(from))) from++;
         }
-        encodeFragment(text, from, text.length(), out);
+        encodeFragment(text, from, text.length(), before, out);
         return out.build().toArray();
     }
 
-    private void encodeFragment(String text, int from, int to, IntStream.Builder out) {
+    private void encodeFragment(String text, int from, int to, Before before, IntStream.Builder out) {
         if (from == to) return;
         var fragment = text.substring(from, to);
-        if (from == 0 && spaceBeforeFirst && fragment.charAt(0) != ' ' && fragment.charAt(0) != '\u2581') fragment = " " + fragment;
+        if (from == 0 && before == Before.TEXT && spaceBeforeEach) {
+            encodeWithoutSpace(fragment, out);
+            return;
+        }
+        if (from == 0 && before == Before.NOTHING && spaceBeforeFirst && fragment.charAt(0) != ' ' && fragment.charAt(0) != '\u2581') fragment = " " + fragment;
         engine.encode(fragment, out::add);
+    }
+
+    /** The engine puts its space before a line feed then, which joins with no letter. */
+    private void encodeWithoutSpace(String fragment, IntStream.Builder out) {
+        var tokens = IntStream.builder();
+        engine.encode("\n" + fragment, tokens::add);
+        var line = IntStream.builder();
+        engine.encode("\n", line::add);
+        int[] all = tokens.build().toArray(), first = line.build().toArray();
+        if (first.length <= all.length && Arrays.equals(first, 0, first.length, all, 0, first.length)) Arrays.stream(all, first.length, all.length).forEach(out::add);
+        else engine.encode(fragment, out::add);
     }
 
     private static int[] trustedStretches(MarkedText marked) {

@@ -30,6 +30,18 @@ public record MarkedText(List<Span> spans) {
         return new MarkedText(longer);
     }
 
+    /** The characters from {@code from} up to {@code to}, with their marks. */
+    public MarkedText slice(int from, int to) {
+        var inside = new ArrayList<Span>();
+        int start = 0;
+        for (var span : spans) {
+            int end = start + span.text().length(), first = Math.max(from, start), last = Math.min(to, end);
+            if (first < last) inside.add(new Span(span.text().substring(first - start, last - start), span.trusted()));
+            start = end;
+        }
+        return new MarkedText(inside);
+    }
+
     /** Neighbouring spans of equal trust joined, empty ones dropped. */
     public MarkedText joined() {
         var joined = new ArrayList<Span>();

@@ -7,6 +7,12 @@ public interface Tokenizer extends AutoCloseable {
     /** Marked text to ids; special tokens are read in trusted spans only. Adds no beginning or end token of its own. */
     int[] encode(MarkedText text);
 
+    /**
+     * {@link #encode} of text that follows a token, as where a prompt was encoded and a model goes on: without the space that some vocabularies (SentencePiece) put before
+     * a first word, unless they put one there too.
+     */
+    default int[] encodeAfter(int token, MarkedText text) { return encode(text); }
+
     /** Plain text to ids; {@code parseSpecial} reads special tokens in it. Adds no beginning or end token of its own. */
     default int[] encode(String text, boolean parseSpecial) {
         return encode(parseSpecial ? MarkedText.trusted(text) : MarkedText.untrusted(text));

@@ -17,6 +17,7 @@ record EndlessTokenizer(Tokenizer tokenizer) implements Tokenizer {
     @Override public void close() { }
 
     @Override public int[] encode(MarkedText text) { return tokenizer.encode(text); }
+    @Override public int[] encodeAfter(int token, MarkedText text) { return tokenizer.encodeAfter(token, text); }
     @Override public int[] encodePrompt(MarkedText text) { return tokenizer.encodePrompt(text); }
     @Override public String decode(int... tokens) { return tokenizer.decode(tokens); }
     @Override public StreamDecoder streamDecoder() { return tokenizer.streamDecoder(); }

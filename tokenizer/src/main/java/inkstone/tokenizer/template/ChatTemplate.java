@@ -15,6 +15,21 @@ public interface ChatTemplate {
      */
     MarkedText render(List<Map<String, Object>> messages, List<Map<String, Object>> tools, boolean addGenerationPrompt);
 
+    /**
+     * What {@link #renderMarked} gives.
+     *
+     * @param generations the stretches that the template itself marks as the assistant's, in order; empty where it marks none
+     */
+    record Rendering(MarkedText text, List<Stretch> generations) {}
+
+    /** The characters from {@code start} up to {@code end}. */
+    record Stretch(int start, int end) {}
+
+    /** {@link #render} with the stretches that the template encloses in {@code {% generation %}}. */
+    default Rendering renderMarked(List<Map<String, Object>> messages, List<Map<String, Object>> tools, boolean addGenerationPrompt) {
+        return new Rendering(render(messages, tools, addGenerationPrompt), List.of());
+    }
+
     /** For models without a template: the contents in order, one blank line between, to be continued. */
     ChatTemplate PLAIN = (messages, tools, addGenerationPrompt) -> {
         var text = new StringBuilder();

@@ -17,13 +17,21 @@ final class Interpreter {
 
     private final Run run;
     private final Evaluator evaluator;
+    private final List<ChatTemplate.Stretch> generations = new ArrayList<>();
+    /** The text of the whole rendering: what a block prints into a variable has no place in it. */
+    private Text.Builder rendered;
 
     Interpreter(Run run) {
         this.run = run;
         this.evaluator = new Evaluator(run);
     }
 
-    void render(List<Node> template, Scope scope, Text.Builder out) { execute(template, scope, out); }
+    /** Returns where the generation blocks stand in {@code out}. */
+    List<ChatTemplate.Stretch> render(List<Node> template, Scope scope, Text.Builder out) {
+        rendered = out;
+        execute(template, scope, out);
+        return generations;
+    }
 
     private Flow execute(List<Node> nodes, Scope scope, Text.Builder out) {
         run.enter();
@@ -60,6 +68,12 @@ final class Interpreter {
                 var inner = new Scope(scope);
                 for (var set : with.assignments()) assign(set.target(), evaluator.evaluate(set.value(), scope), inner);
                 return execute(with.body(), inner, out);
+            }
+            case Node.Generation generation -> {
+                int start = out.chars();
+                var flow = execute(generation.body(), new Scope(scope), out);
+                if (out == rendered) generations.add(new ChatTemplate.Stretch(start, out.chars()));
+                return flow;
             }
             case Node.Macro macro -> scope.set(macro.definition().name(), macro(macro.definition(), scope));
             case Node.CallBlock block -> out.append(Printing.string(run, callBlock(block, scope)));

@@ -43,6 +43,10 @@ public final class JinjaTemplate implements ChatTemplate {
     public JinjaTemplate with(TemplateSettings settings) { return new JinjaTemplate(nodes, settings); }
 
     @Override public MarkedText render(List<Map<String, Object>> messages, List<Map<String, Object>> tools, boolean addGenerationPrompt) {
+        return renderMarked(messages, tools, addGenerationPrompt).text();
+    }
+
+    @Override public Rendering renderMarked(List<Map<String, Object>> messages, List<Map<String, Object>> tools, boolean addGenerationPrompt) {
         var run = new Run(settings.clock());
         var variables = new HashMap<String, Value>(Globals.FUNCTIONS);
         settings.variables().forEach((name, value) -> variables.put(name, value(run, value)));
@@ -52,8 +56,8 @@ public final class JinjaTemplate implements ChatTemplate {
         if (!tools.isEmpty()) variables.put("tools", value(run, tools));
         variables.put("add_generation_prompt", Bool.of(addGenerationPrompt));
         var out = new Text.Builder(run);
-        new Interpreter(run).render(nodes, new Scope(new Scope(variables)), out);
-        return out.toText().marked();
+        var generations = new Interpreter(run).render(nodes, new Scope(new Scope(variables)), out);
+        return new Rendering(out.toText().marked(), generations);
     }
 
     /** What comes from outside, as a value of the template: all text in it is untrusted. */

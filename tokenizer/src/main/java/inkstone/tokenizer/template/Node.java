@@ -19,8 +19,9 @@ sealed interface Node {
     /** {@code value} is the filter chain over {@link #BODY}. */
     record SetBlock(int line, Target target, Expression value, List<Node> body) implements Node {}
     record FilterBlock(int line, Expression value, List<Node> body) implements Node {}
-    /** Also the generation block, which Hugging Face uses to find what the assistant said: a scope of its own, no more. */
     record With(int line, List<Set> assignments, List<Node> body) implements Node {}
+    /** Hugging Face's block around what the assistant wrote: a scope of its own whose place in the text is remembered. */
+    record Generation(int line, List<Node> body) implements Node {}
     record Macro(int line, Definition definition) implements Node {}
     record CallBlock(int line, Expression.Call call, Definition caller) implements Node {}
     record Break(int line) implements Node {}

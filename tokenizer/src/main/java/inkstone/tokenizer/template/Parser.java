@@ -80,7 +80,7 @@ final class Parser extends ExpressionParser {
             case "with" -> with(line);
             case "generation" -> {
                 blockEnd();
-                yield new Node.With(line, List.of(), bodyUntil("endgeneration"));
+                yield new Node.Generation(line, bodyUntil("endgeneration"));
             }
             case "break", "continue" -> {
                 if (loops == 0) throw error("'%s' stands outside a loop".formatted(token.text()));
