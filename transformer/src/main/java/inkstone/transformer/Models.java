@@ -238,7 +238,7 @@ public final class Models {
     // ---- what comes with the weights -------------------------------------------------------------------------------------------------------------------
 
     /** The text of a directory's chat template, null where it has none; of several the one called default. */
-    static String chatTemplate(Path directory) throws IOException {
+    public static String chatTemplate(Path directory) throws IOException {
         if (Files.exists(directory.resolve("chat_template.jinja"))) return Files.readString(directory.resolve("chat_template.jinja"));
         if (!Files.exists(directory.resolve("tokenizer_config.json"))) return null;
         var config = HuggingFaceJson.read(directory.resolve("tokenizer_config.json"));

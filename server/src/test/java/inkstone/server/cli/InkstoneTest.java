@@ -39,7 +39,7 @@ class InkstoneTest {
         assertOneLine(2, "-m MODEL", run("--debug", "serve"));
     }
 
-    @ParameterizedTest @ValueSource(strings = {"", "serve", "chat", "tokenize", "logits", "perplexity", "bench", "convert", "quantize", "imatrix", "train"})
+    @ParameterizedTest @ValueSource(strings = {"", "serve", "chat", "tokenize", "logits", "perplexity", "bench", "convert", "quantize", "imatrix", "train", "data"})
     void everyCommandHasHelp(String command) {
         var ended = command.isEmpty() ? run("--help") : run(command, "--help");
         assertEquals(0, ended.code, ended.err);
@@ -74,6 +74,9 @@ class InkstoneTest {
         assertOneLine(2, "exclude", run("train", "tokenizer", "--characters", "--vocab", "300", "-o", "x.json", "y.txt"));
         assertOneLine(2, "257", run("train", "tokenizer", "--vocab", "100", "-o", "x.json", "y.txt"));
         assertOneLine(2, "</s>", run("train", "tokenizer", "--vocab", "300", "--eos", "</s>", "-o", "x.json", "y.txt"));
+        assertOneLine(2, "--model", run("data", "x.jsonl"));
+        assertOneLine(2, "no data format yaml; there are chat sharegpt", run("data", "-m", "x.gguf", "x.jsonl", "--format", "yaml"));
+        assertOneLine(2, "validation share", run("data", "-m", "x.gguf", "x.jsonl", "--validation", "1.5"));
     }
 
     @Test void failuresAreOneAndOneLine() throws Exception {
