@@ -9,11 +9,13 @@ import tools.jackson.databind.node.ObjectNode;
 /** What the server has and how it is: {@code GET /v1/models}, {@code /v1/models/{id}}, {@code /health} and {@code /api/studio}, which our own page reads. */
 final class ModelRoutes {
     private final Served served;
+    private final boolean trains;
     private final Traffic traffic;
     private final long started = System.currentTimeMillis() / 1_000;
 
-    ModelRoutes(Served served, Traffic traffic) {
+    ModelRoutes(Served served, boolean trains, Traffic traffic) {
         this.served = served;
+        this.trains = trains;
         this.traffic = traffic;
     }
 
@@ -62,6 +64,7 @@ final class ModelRoutes {
         studio.putObject("defaults").put("temperature", usual.temperature()).put("top_k", usual.topK()).put("top_p", usual.topP()).put("min_p", usual.minP())
             .put("repeat_penalty", usual.repetitionPenalty()).put("max_tokens", AnswerOptions.DEFAULT_MAX_TOKENS);
         studio.putObject("queue").put("active", traffic.active()).put("waiting", traffic.waiting());
+        studio.put("training", trains);
         Json.answer(context, studio);
     }
 }

@@ -24,13 +24,15 @@ final class SecurityFilter {
     private final String boundHost, policy;
     private final byte[] apiKey;
     private final Traffic traffic;
+    private final Tickets tickets;
 
     /** @param policy the Content-Security-Policy */
-    SecurityFilter(ServerSettings settings, String policy, Traffic traffic) {
+    SecurityFilter(ServerSettings settings, String policy, Traffic traffic, Tickets tickets) {
         this.boundHost = bracketed(settings.host()).toLowerCase(Locale.ROOT);
         this.apiKey = settings.apiKey() == null ? null : settings.apiKey().getBytes(StandardCharsets.UTF_8);
         this.policy = policy;
         this.traffic = traffic;
+        this.tickets = tickets;
     }
 
     /** An IPv6 address as URLs have it. */
@@ -50,10 +52,10 @@ final class SecurityFilter {
 
     /**
      * Runs when the page's files have been served already: of the rest, only {@code /health} is open. No other path is compared, so no way of spelling one gets
-     * around this.
+     * around this. A ticket opens the one path it was given for.
      */
     void requireKey(Context context) {
-        if (apiKey == null || context.path().equals(HEALTH) || hasKey(context)) return;
+        if (apiKey == null || context.path().equals(HEALTH) || hasKey(context) || tickets.opens(context)) return;
         throw new ApiException(401, "authentication_error", null, "invalid_api_key",
             "this server wants its API key, as \"Authorization: Bearer KEY\" or \"x-api-key: KEY\"");
     }

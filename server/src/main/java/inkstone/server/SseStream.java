@@ -33,6 +33,12 @@ final class SseStream {
         write(frame);
     }
 
+    /** @param json one line, sent as it is; a client that comes back names the last {@code id} it has seen */
+    void event(long id, String json) throws IOException { write("id: %d\ndata: %s\n\n".formatted(id, json).getBytes(StandardCharsets.UTF_8)); }
+
+    /** @param json one line, sent as it is */
+    void event(String json) throws IOException { write("data: %s\n\n".formatted(json).getBytes(StandardCharsets.UTF_8)); }
+
     /** A comment, which clients skip: keeps proxies patient and finds out whether the client is still there. */
     void ping() throws IOException { write(PING); }
 

@@ -1,5 +1,6 @@
 package inkstone.server;
 
+import inkstone.server.jobs.Jobs;
 import io.javalin.Javalin;
 import io.javalin.compression.CompressionStrategy;
 import io.javalin.config.JavalinConfig;
@@ -37,14 +38,22 @@ public final class StudioServer implements AutoCloseable {
         this.traffic = traffic;
     }
 
-    /** @throws BindException where the port is taken or the address is not one of this machine */
-    public static StudioServer start(ServerSettings settings, Served served) throws IOException {
+    /** Without training. */
+    public static StudioServer start(ServerSettings settings, Served served) throws IOException { return start(settings, served, null); }
+
+    /**
+     * @param jobs what is trained here; null where nothing is. Whoever made them closes them, after the server
+     * @throws BindException where the port is taken or the address is not one of this machine
+     */
+    public static StudioServer start(ServerSettings settings, Served served, Jobs jobs) throws IOException {
         TALKATIVE.forEach(logger -> logger.setLevel(Level.OFF));
         var traffic = new Traffic();
-        var filter = new SecurityFilter(settings, ContentPolicy.of(WebFiles.startPage()), traffic);
+        var tickets = new Tickets();
+        var filter = new SecurityFilter(settings, ContentPolicy.of(WebFiles.startPage()), traffic, tickets);
         var javalin = Javalin.create(config -> {
             configure(config, settings);
-            route(config, settings, served, filter, traffic);
+            route(config, settings, served, jobs != null, filter, traffic);
+            if (jobs != null) new TrainingRoutes(jobs, traffic, settings.limits(), tickets).addTo(config.routes);
         });
         try {
             javalin.start();
@@ -74,7 +83,7 @@ public final class StudioServer implements AutoCloseable {
         config.jetty.modifyServer(server -> server.setErrorHandler(StudioServer::refuse));
     }
 
-    private static void route(JavalinConfig config, ServerSettings settings, Served served, SecurityFilter filter, Traffic traffic) {
+    private static void route(JavalinConfig config, ServerSettings settings, Served served, boolean trains, SecurityFilter filter, Traffic traffic) {
         var limits = settings.limits();
         var answers = new Answers(served, traffic, limits);
         var constraints = new Constraints(served.model().tokenizer());
@@ -82,7 +91,7 @@ public final class StudioServer implements AutoCloseable {
         var chats = new ChatRoutes(served, answers, constraints, adapters, limits);
         var completions = new CompletionRoutes(served, answers, constraints, adapters, limits);
         var embeddings = new EmbeddingRoutes(served, limits);
-        var models = new ModelRoutes(served, traffic);
+        var models = new ModelRoutes(served, trains, traffic);
         var routes = config.routes;
         Errors.addTo(routes);
         routes.before(filter::check);

@@ -1,5 +1,6 @@
 package inkstone.server;
 
+import inkstone.server.jobs.Jobs;
 import inkstone.transformer.LanguageModel;
 import java.io.IOException;
 import java.util.function.BooleanSupplier;
@@ -8,10 +9,12 @@ import java.util.function.BooleanSupplier;
 record RunningServer(StudioServer server, FakeScheduler scheduler, LanguageModel model) implements AutoCloseable {
     static RunningServer start(FakeScheduler scheduler) throws IOException { return start(scheduler, null, Limits.DEFAULT); }
 
-    static RunningServer start(FakeScheduler scheduler, String apiKey, Limits limits) throws IOException {
+    static RunningServer start(FakeScheduler scheduler, String apiKey, Limits limits) throws IOException { return start(scheduler, apiKey, limits, null); }
+
+    static RunningServer start(FakeScheduler scheduler, String apiKey, Limits limits, Jobs jobs) throws IOException {
         var model = FakeModel.create();
         var served = new Served(model, scheduler, FakeModel.CONTEXT, new Served.KvMemory("f16", FakeModel.CONTEXT, 4_096), 2);
-        return new RunningServer(StudioServer.start(new ServerSettings("127.0.0.1", 0, apiKey, limits), served), scheduler, model);
+        return new RunningServer(StudioServer.start(new ServerSettings("127.0.0.1", 0, apiKey, limits), served, jobs), scheduler, model);
     }
 
     int port() { return server.port(); }

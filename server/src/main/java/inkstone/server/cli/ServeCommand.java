@@ -4,6 +4,8 @@ import inkstone.server.Limits;
 import inkstone.server.Served;
 import inkstone.server.ServerSettings;
 import inkstone.server.StudioServer;
+import inkstone.server.jobs.Jobs;
+import inkstone.server.jobs.Training;
 import inkstone.transformer.BatchScheduler;
 import inkstone.transformer.Embedder;
 import inkstone.transformer.EmbeddingScheduler;
@@ -50,6 +52,10 @@ final class ServeCommand implements Callable<Integer> {
 
     @Option(names = "--parallel", paramLabel = "N", defaultValue = "8", description = "Answers that are written at the same time; others wait. Default: ${DEFAULT-VALUE}.")
     private int parallel;
+
+    @Option(names = "--data-dir", paramLabel = "DIR",
+        description = "Where training jobs, their data and what they learned are kept. Default: .inkstone in your home folder.")
+    private Path dataFolder = Path.of(System.getProperty("user.home"), ".inkstone");
 
     @ArgGroup private Key key = new Key();
 
@@ -108,23 +114,37 @@ final class ServeCommand implements Callable<Integer> {
     /** @param warmUp a made-up request while the user still opens the page: it reads the weights from disk and lets the JVM compile the kernels, so that the first
      *                real answer begins at once */
     private void listen(ServerSettings settings, Served served, Runnable warmUp) throws IOException, InterruptedException {
-        var server = StudioServer.start(settings, served);
         var stop = new CountDownLatch(1);
         var stopped = new CountDownLatch(1);
-        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
-            stop.countDown();
-            awaitQuietly(stopped);
-        }, "stop"));
-        var out = command.commandLine().getOut();
-        var cache = served.kvMemory();
-        out.printf("Inkstone listens on %s  (model %s, %d thread%s%s)%n", server.url(), served.model().name(), served.threads(), served.threads() == 1 ? "" : "s",
-            cache == null ? "" : ", cache for %,d tokens in %,d MiB".formatted(cache.tokens(), cache.bytes() >> 20));
-        out.flush();
-        warmUp.run();
-        try (server) {
+        try (var jobs = jobs(served); var server = StudioServer.start(settings, served, jobs)) {
+            Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+                stop.countDown();
+                awaitQuietly(stopped);
+            }, "stop"));
+            var out = command.commandLine().getOut();
+            var cache = served.kvMemory();
+            out.printf("Inkstone listens on %s  (model %s, %d thread%s%s)%n", server.url(), served.model().name(), served.threads(), served.threads() == 1 ? "" : "s",
+                cache == null ? "" : ", cache for %,d tokens in %,d MiB".formatted(cache.tokens(), cache.bytes() >> 20));
+            out.flush();
+            warmUp.run();
             stop.await();
         } finally {
             stopped.countDown();
+        }
+    }
+
+    /** What can be trained here; null where nothing can, and the page then has no place for it. */
+    private Training training(Served served) { return null; }
+
+    /** Null where nothing can be trained. A folder that cannot be used is no reason not to chat. */
+    private Jobs jobs(Served served) {
+        var training = training(served);
+        if (training == null) return null;
+        try {
+            return Jobs.open(dataFolder, training);
+        } catch (IOException problem) {
+            command.commandLine().getErr().println("inkstone: warning: no training: " + Inkstone.told(problem));
+            return null;
         }
     }
 
