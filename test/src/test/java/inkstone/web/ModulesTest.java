@@ -47,6 +47,23 @@ class ModulesTest {
             return whole;"""));
     }
 
+    @Test void aCurveForgetsWhatARunDoesAgain() {
+        assertEquals(List.of("1,2,3,4", "2", "1,2,3,3.5", "2:2.5,4:2.2", "2", "0,1,2,3", "0.01,0.02,0.05,0.1,0.2"), visit.js("""
+            const { Curve, ticks, logTicks } = await import("/js/curve.js");
+            const curve = new Curve(), step = (step, loss) => curve.take({ type: "step", step, loss }), evaluation = (step, loss) => curve.take({ type: "evaluation", step, loss });
+            for (const each of [1, 2, 3, 4]) step(each, each);
+            step(3, 9);
+            evaluation(2, 2);
+            evaluation(4, 5);
+            const first = [curve.steps.map(each => each.step).join(), String(curve.best.step)];
+            curve.take({ type: "started", fromStep: 3 });
+            step(4, 3.5);
+            evaluation(4, 2.2);
+            curve.evaluations[0].loss = 2.5;
+            evaluation(4, 2.2);
+            return [...first, curve.steps.map(each => each.loss).join(), curve.evaluations.map(each => `${each.step}:${each.loss}`).join(), String(curve.rows().length), ticks(0, 3).join(), logTicks(0.01, 0.2).join()];"""));
+    }
+
     @Test void editingAndAskingAgainMakeBranches() {
         assertEquals(Map.of("path", List.of("Q2", "A3"), "first", List.of("Q", "A"), "versions", 2, "count", 6, "branches", true, "before", false), visit.js("""
             const t = await import("/js/conversation.js");

@@ -9,7 +9,7 @@ export function setKey(key) {
 
 /** What went wrong, told by kind, so that the page can offer the one action that helps. */
 export class ChatError extends Error {
-  /** kind: "gone" (no server), "locked" (wants its key), "busy" (come back later), "full" (context length), "refused" (anything else the server says no to). */
+  /** kind: "gone" (no server), "locked" (wants its key), "busy" (come back later), "full" (context length), "absent" (no such thing), "refused" (anything else the server says no to). */
   constructor(kind, message, retryAfter = 0) {
     super(message);
     this.kind = kind;
@@ -19,11 +19,13 @@ export class ChatError extends Error {
 
 /**
  * Splits a text/event-stream into the data of its events (WHATWG HTML, section 9.2.6). Text may be cut anywhere, also between CR and LF.
- * Comments, which servers send to keep a connection open, and fields other than data are dropped.
+ * Comments, which servers send to keep a connection open, and fields other than data and id are dropped.
  */
 export class EventParser {
   #rest = "";
   #data = [];
+  /** What the last event with a name was called: where to go on after a broken connection. */
+  lastId = "";
 
   /** Takes the next piece of text; returns the data of each event that it completes. */
   push(text) {
@@ -36,6 +38,8 @@ export class EventParser {
         this.#data = [];
       } else if (line.startsWith("data:")) {
         this.#data.push(line.slice(line[5] === " " ? 6 : 5));
+      } else if (line.startsWith("id:")) {
+        this.lastId = line.slice(3).trim();
       }
     }
     return events;
@@ -61,22 +65,66 @@ export async function* chat(request, signal) {
     signal,
   });
   if (!response.ok) throw await refusal(response);
-  const parser = new EventParser();
+  for await (const data of events(response, new EventParser(), signal)) {
+    if (data === "[DONE]") return;
+    const chunk = JSON.parse(data);
+    if (chunk.error) throw explain(chunk.error, 500, 0);
+    yield chunk;
+  }
+  throw new ChatError("gone", "the stream ended before the answer did");
+}
+
+/** The data of each event of a response, until it ends. */
+async function* events(response, parser, signal) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   try {
     for (;;) {
       const { done, value } = await read(reader, signal);
-      if (done) throw new ChatError("gone", "the stream ended before the answer did");
-      for (const data of parser.push(value)) {
-        if (data === "[DONE]") return;
-        const chunk = JSON.parse(data);
-        if (chunk.error) throw explain(chunk.error, 500, 0);
-        yield chunk;
-      }
+      if (done) return;
+      yield* parser.push(value);
     }
   } finally {
     reader.cancel().catch(() => {});   // already closed or aborted: nothing is left to cancel
   }
+}
+
+/** Asks for JSON, or sends some and gets JSON back; undefined where there is nothing to say. Throws ChatError. */
+export async function ask(method, path, body, signal) {
+  const response = await reach(path, body === undefined ? { method, signal } : { method, signal, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  if (!response.ok) throw await refusal(response);
+  return response.status === 204 ? undefined : response.json();
+}
+
+/**
+ * Follows an event stream: yields [data, id] of each event after `lastId`, as JSON already read. Ends when the server ends it; throws ChatError, and the
+ * signal's AbortError. With a body it is a POST.
+ */
+export async function* follow(path, { lastId, body, signal }) {
+  const headers = { ...(lastId ? { "Last-Event-ID": lastId } : {}), ...(body ? { "Content-Type": "application/json" } : {}) };
+  const response = await reach(path, { method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body), signal, cache: "no-store" });
+  if (!response.ok) throw await refusal(response);
+  const parser = new EventParser();
+  for await (const data of events(response, parser, signal)) {
+    if (data === "[DONE]") return;
+    const event = JSON.parse(data);
+    if (event.error) throw explain(event.error, 500, 0);
+    yield [event, parser.lastId];
+  }
+}
+
+/** Sends a file as it is; tells how much of it has gone, from 0 to 1. fetch() cannot tell that. Throws ChatError. */
+export function upload(path, file, onProgress) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest(), key = sessionStorage.getItem(KEY);
+    request.open("POST", path);
+    request.responseType = "json";
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    if (key) request.setRequestHeader("Authorization", `Bearer ${key}`);
+    request.upload.onprogress = event => { if (event.lengthComputable) onProgress(event.loaded / event.total); };
+    request.onload = () => request.status < 300 ? resolve(request.response) : reject(explain(request.response?.error ?? {}, request.status, 0));
+    request.onerror = () => reject(new ChatError("gone", "the connection broke while the file was sent"));
+    request.send(file);
+  });
 }
 
 /** The vectors of texts, of length 1 each, and how many tokens they took. Throws ChatError. */
@@ -111,6 +159,6 @@ async function refusal(response) {
 }
 
 function explain({ message, code }, status, retryAfter) {
-  const kind = code === "context_length_exceeded" ? "full" : status === 401 ? "locked" : status === 429 || status === 503 ? "busy" : "refused";
+  const kind = code === "context_length_exceeded" ? "full" : status === 404 ? "absent" : status === 401 ? "locked" : status === 429 || status === 503 ? "busy" : "refused";
   return new ChatError(kind, message ?? `the server answered with status ${status}`, retryAfter);
 }

@@ -1,4 +1,5 @@
-// <ink-app>: the shell. Sidebar, transcript and composer, settings; on smaller windows the list opens as a drawer and the settings as a sheet.
+// <ink-app>: the shell. Sidebar with the places and the list of the current one; Chat (transcript, composer, settings) or Train. On smaller windows the list opens as a
+// drawer and the settings as a sheet. The address says the place: #train, #train/new, #train/a job's id; anything else is a chat's id.
 
 import { html, nothing } from "lit";
 import { setKey } from "./api.js";
@@ -14,6 +15,8 @@ import "./compare.js";
 import "./composer.js";
 import "./panel.js";
 import "./toast.js";
+import "./train.js";
+import { Training } from "./training.js";
 import "./transcript.js";
 
 const LOOK_EVERY = 15_000;                         // milliseconds between looks at the server while the page is visible
@@ -23,19 +26,24 @@ const withPanel = matchMedia("(width >= 72rem)");
 class App extends SessionElement {
   static properties = { problem: { state: true } };
 
+  #progress = "";
+
   constructor() {
     super();
     this.problem = "";
     this.session = new Session(new Library());
-    this.session.open(location.hash.slice(1));
+    this.training = new Training();
+    this.#opened();
     for (const query of [withSidebar, withPanel]) query.addEventListener("change", () => this.requestUpdate());
-    this.session.addEventListener("announce", event => { this.querySelector("[data-announce]").textContent = event.detail; });
+    for (const each of [this.session, this.training]) each.addEventListener("announce", event => this.#say(event.detail));
+    this.training.addEventListener("change", () => this.#progressed());
     this.session.addEventListener("writing", () => history.replaceState(null, "", `#${this.session.chat.id}`));
     addEventListener("hashchange", () => this.#opened());
     addEventListener("storage", event => this.session.reload(event.key));
     // A reload breaks streams before "pagehide"; phones know only "pagehide".
     for (const event of ["beforeunload", "pagehide"]) addEventListener(event, () => this.session.leave());
     this.addEventListener("new-chat", () => this.newChat());
+    this.addEventListener("model-changed", () => this.session.refresh());
     this.addEventListener("toast", event => this.querySelector("ink-toast").show(event.detail));
     this.addEventListener("problem", event => { this.problem = event.detail; });
     document.querySelector(".skip").addEventListener("click", event => { event.preventDefault(); this.querySelector("main").focus(); });   // the # is a chat's
@@ -45,7 +53,7 @@ class App extends SessionElement {
   }
 
   firstUpdated() {
-    if (withSidebar.matches) this.querySelector("ink-composer").focus();   // on a phone the keyboard would cover the page
+    if (withSidebar.matches) this.querySelector("ink-composer")?.focus();   // on a phone the keyboard would cover the page
   }
 
   // What keys and events do; each returns true where it did something.
@@ -54,7 +62,20 @@ class App extends SessionElement {
     if (this.#embeds) return false;
     history.pushState(null, "", location.pathname);
     this.#opened();
-    this.querySelector("ink-composer").focus();
+    this.updateComplete.then(() => this.querySelector("ink-composer").focus());
+    return true;
+  }
+
+  /** A new chat, or where one trains a new job. */
+  fresh() {
+    if (!this.#trains) return this.newChat();
+    location.hash = "train/new";
+    return true;
+  }
+
+  goTo(place) {
+    if (place === "train" && !this.training.enabled) return false;
+    location.hash = place === "train" ? "train" : this.session.chat.id;
     return true;
   }
 
@@ -71,7 +92,7 @@ class App extends SessionElement {
   }
 
   step(by) {
-    if (this.#embeds) return false;
+    if (this.#embeds || this.#trains) return false;
     this.querySelector("ink-transcript").step(by);
     return true;
   }
@@ -81,10 +102,33 @@ class App extends SessionElement {
     return true;
   }
 
+  #say(text) {
+    const place = this.querySelector("[data-announce]");
+    if (place) place.textContent = text;
+  }
+
   #opened() {
     this.problem = "";
     for (const dialog of this.querySelectorAll("dialog[open]")) dialog.close();
-    this.session.open(location.hash.slice(1));
+    if (this.#at === "train" || this.#at.startsWith("train/")) this.requestUpdate();
+    else this.session.open(this.#at);
+  }
+
+  get #at() {
+    return location.hash.slice(1);
+  }
+
+  /* A server that does not train has no such place; until it has said so, what the address says is believed. */
+  get #trains() {
+    return (this.#at === "train" || this.#at.startsWith("train/")) && (this.training.enabled || !this.session.studio);
+  }
+
+  /* Beside Train on every page stands how far the running job is; nothing else of the shell depends on it. */
+  #progressed() {
+    const { running } = this.training, now = running ? `${running.id} ${Training.percent(running)}` : "";
+    if (now === this.#progress && !this.#trains) return;
+    this.#progress = now;
+    this.requestUpdate();
   }
 
   /* The model makes vectors of texts only. */
@@ -92,14 +136,19 @@ class App extends SessionElement {
     return this.session.studio?.model?.kind === "embedding";
   }
 
+  willUpdate() {
+    this.training.enable(this.session.studio?.training === true);
+  }
+
   render() {
+    if (this.#trains) return this.#train();
     if (this.#embeds) return this.#withoutChats();
     const { session } = this, title = titleOf(session.chat);
     document.title = `${title} · Inkstone`;
     return html`
       <header class="side">
         ${this.#brand()}
-        <nav class="nav" aria-label="Main"><ul><li><a href="#${session.chat.id}" aria-current="page"><span class="seal">${icon("chat")}</span>Chat</a></li></ul></nav>
+        ${this.#places("chat")}
         ${withSidebar.matches ? html`<nav class="side-list" aria-label="Conversations"><ink-chats .session=${session}></ink-chats></nav>` : nothing}
         ${this.#machine()}
       </header>
@@ -133,6 +182,7 @@ class App extends SessionElement {
     return html`
       <header class="side">
         ${this.#brand()}
+        ${this.training.enabled ? this.#places("chat") : nothing}
         ${this.#machine()}
       </header>
       <main class="main" id="main" tabindex="-1">
@@ -145,6 +195,44 @@ class App extends SessionElement {
       </main>
       <ink-keys></ink-keys>
       <ink-toast></ink-toast>`;
+  }
+
+  #train() {
+    const at = this.#at.slice("train/".length), { training } = this;
+    document.title = "Train · Inkstone";
+    return html`
+      <header class="side">
+        ${this.#brand()}
+        ${this.#places("train")}
+        ${withSidebar.matches ? html`<nav class="side-list" aria-label="Jobs">${training.jobs?.length ? html`<h2 class="side-head">Jobs</h2><ink-jobs .training=${training} .at=${at || (training.running ?? training.jobs[0]).id}></ink-jobs>`
+          : nothing}</nav>` : nothing}
+        ${this.#machine()}
+      </header>
+      <main class="main" id="main" tabindex="-1">
+        ${training.enabled ? html`<ink-train .training=${training} .at=${at}></ink-train>` : nothing}
+        <div class="sr" role="status" data-announce></div>
+        <div class="dock notes"><div>${this.#notes()}</div></div>
+      </main>
+      ${withSidebar.matches ? nothing : html`<nav class="bottom" aria-label="Main">${this.#toChat()}${this.#toTrain(true)}</nav>`}
+      <ink-keys></ink-keys>
+      <ink-toast></ink-toast>`;
+  }
+
+  #places(current) {
+    const place = (name, inside) => html`<li>${inside(name === current)}</li>`;
+    return html`<nav class="nav" aria-label="Main"><ul>
+      ${place("chat", here => this.#toChat(here))}
+      ${this.training.enabled ? place("train", here => this.#toTrain(here)) : nothing}</ul></nav>`;
+  }
+
+  #toChat(here) {
+    return html`<a href="#${this.session.chat.id}" aria-current=${here ? "page" : nothing}><span class="seal">${icon("chat")}</span>Chat</a>`;
+  }
+
+  #toTrain(here) {
+    const { running } = this.training, percent = running && Training.percent(running);
+    return html`<a href="#train" aria-current=${here ? "page" : nothing}><span class="seal">${icon("train")}</span>Train${running
+      ? html`<span class="live"><span class="drop"></span><span>${percent}%</span><span class="sr"> of a training job done</span></span>` : nothing}</a>`;
   }
 
   #brand() {
@@ -167,11 +255,12 @@ class App extends SessionElement {
     this.querySelector(`#${id}`).showModal();
   }
 
-  /* On the phone the thumb reaches the bottom: the list, a new chat, the settings. */
+  /* On the phone the thumb reaches the bottom: the list, a new chat, the other place, the settings. */
   #bottom() {
     return html`<nav class="bottom" aria-label="Chat">
       <button type="button" aria-haspopup="dialog" @click=${() => this.#show("drawer")}><span class="seal">${icon("chat")}</span>Chats</button>
       <button type="button" @click=${() => this.newChat()}>${icon("plus")}New chat</button>
+      ${this.training.enabled ? this.#toTrain(false) : nothing}
       <button type="button" aria-haspopup="dialog" @click=${() => this.#show("sheet")}>${icon("settings")}Settings</button>
     </nav>`;
   }

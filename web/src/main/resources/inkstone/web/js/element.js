@@ -27,3 +27,22 @@ export class SessionElement extends InkElement {
     this.session.removeEventListener("change", this.#changed);
   }
 }
+
+/** A component that shows something of training and is drawn anew when that changes, at most once a frame however much a run tells. */
+export class TrainingElement extends InkElement {
+  static properties = { training: { attribute: false } };
+  #frame = 0;
+  #changed = () => { this.#frame ||= requestAnimationFrame(() => { this.#frame = 0; this.requestUpdate(); }); };
+
+  connectedCallback() {
+    super.connectedCallback();
+    this.training.addEventListener("change", this.#changed);
+  }
+
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    this.training.removeEventListener("change", this.#changed);
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+  }
+}

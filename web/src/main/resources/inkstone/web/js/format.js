@@ -32,3 +32,32 @@ export function period(time, now = Date.now()) {
 
 /** "cpu" and "cuda" are abbreviations; other backends have names. */
 export const backend = name => /^(cpu|cuda)$/.test(name) ? name.toUpperCase() : name;
+
+/** A loss as it is compared: four figures that matter. */
+export const loss = value => value === null || value === undefined ? "–" : value >= 100 ? String(Math.round(value)) : value.toFixed(value < 1 ? 3 : 2);
+
+/** A learning rate as papers write it: 2e-4, 1.85e-5. */
+export function learningRate(value) {
+  if (!value) return value === 0 ? "0" : "–";
+  const power = Math.floor(Math.log10(value) + 1e-9);
+  return `${Number((value / 10 ** power).toFixed(2))}e${power}`;
+}
+
+/** How surprised a model is, on average, in equally likely choices: exp(loss). */
+export const perplexity = value => value === null || value === undefined ? "–" : value > 20 ? "over 10⁸" : speed(Math.exp(value));
+
+/** Time left, rounded to what matters: 40 s left, 6 min left, 2 h 10 min left. */
+export function left(seconds) {
+  if (seconds < 55) return `${Math.max(1, Math.round(seconds / 5) * 5)} s left`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes} min left`;
+  return minutes < 600 ? `${Math.floor(minutes / 60)} h ${minutes % 60 ? `${minutes % 60} min ` : ""}left` : `${Math.round(minutes / 60)} h left`;
+}
+
+export function ago(time, now = Date.now()) {
+  const minutes = Math.round((now - time) / 60_000);
+  return minutes < 1 ? "just now" : minutes < 60 ? `${minutes} min ago` : minutes < 1440 ? `${Math.round(minutes / 60)} h ago` : new Date(time).toLocaleDateString("en", { day: "numeric", month: "short" });
+}
+
+/** Large counts, short: 402 k, 4.6 M. */
+export const short = n => n < 10_000 ? count(n) : n < 1e6 ? `${Math.round(n / 1e3)} k` : parameters(n);

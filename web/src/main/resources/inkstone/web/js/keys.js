@@ -7,7 +7,7 @@ const KEPT = "inkstone.letter-keys";
 
 const LIST = [
   ["Enter", "send"], ["Shift Enter", "new line"], ["Esc", "stop the answer; close; leave the field"], ["Up", "in an empty field: edit the last question"],
-  ["Alt N", "new chat"], ["Ctrl Z", "undo, while a message offers it"], ["Alt Left, Alt Right", "earlier or later version of the message"],
+  ["Alt N", "new chat, or new job"], ["Alt 1, Alt 3", "Chat, Train"], ["Ctrl Enter", "start a job"], ["Space", "pause or continue a job in the list"], ["Ctrl Z", "undo, while a message offers it"], ["Alt Left, Alt Right", "earlier or later version of the message"],
   ["F2, Delete", "rename or delete a chat in the list"], ["J, K", "next, previous message"], ["C, R, E", "copy, try again, edit the message"], ["?", "this list"],
 ];
 
@@ -26,7 +26,9 @@ export class Keys {
   #pressed({ key, altKey, ctrlKey, metaKey, target, code }) {
     const { page } = this, field = isField(target), turn = target.closest?.("ink-turn");
     if (key === "Escape") return page.escape(field ? target : null);
-    if (altKey && code === "KeyN") return page.newChat();                       // the key, not the letter: Option N is a dead key on a Mac
+    if (altKey && code === "KeyN") return page.fresh();                         // the key, not the letter: Option N is a dead key on a Mac
+    if (altKey && code === "Digit1") return page.goTo("chat");
+    if (altKey && code === "Digit3") return page.goTo("train");
     if (altKey && turn && key === "ArrowLeft") return turn.turnTo(-1) ?? true;
     if (altKey && turn && key === "ArrowRight") return turn.turnTo(1) ?? true;
     if ((ctrlKey || metaKey) && key === "z" && !(field && target.value)) return page.undo();   // a field with text has its own undo

@@ -1,4 +1,4 @@
-// <ink-toast>: one line at the bottom left, with Undo where something was taken away. Six seconds, longer while it is hovered or focused.
+// <ink-toast>: one line at the bottom left, with Undo where something was taken away. Six seconds, or as long as it can be undone, and longer while it is hovered or focused.
 
 import { html, nothing } from "lit";
 import { InkElement } from "./element.js";
@@ -38,7 +38,7 @@ class Toast extends InkElement {
 
   #wait() {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => { this.toast = undefined; }, SHOWN);
+    this.#timer = setTimeout(() => { this.toast = undefined; }, this.toast?.shown ?? SHOWN);
   }
 }
 
