@@ -1,0 +1,201 @@
+package inkstone.transformer.tune;
+
+import inkstone.tensor.Backend;
+import inkstone.tensor.DType;
+import inkstone.tensor.ModelException;
+import inkstone.tensor.train.AdamW;
+import inkstone.tensor.train.LearningWeights;
+import inkstone.tensor.train.Parameters;
+import inkstone.tensor.train.Schedule;
+import inkstone.tensor.train.Trainer;
+import inkstone.tensor.train.TrainingControl;
+import inkstone.tensor.train.TrainingEvent;
+import inkstone.tensor.train.TrainingEvent.End;
+import inkstone.transformer.Converter;
+import inkstone.transformer.GenerationRequest;
+import inkstone.transformer.LanguageModel;
+import inkstone.transformer.Models;
+import inkstone.transformer.SamplerSettings;
+import inkstone.transformer.Session;
+import inkstone.transformer.adapters.GgufLora;
+import inkstone.transformer.adapters.PeftFolder;
+import inkstone.transformer.adapters.TrainableAdapter;
+import inkstone.transformer.train.LanguageTask;
+import inkstone.transformer.train.TokenBatch;
+import inkstone.transformer.train.TokenBatches;
+import inkstone.transformer.train.TrainedModel;
+import inkstone.transformer.train.TrainingLog;
+import inkstone.transformer.tune.data.DataReport;
+import inkstone.transformer.tune.data.ExampleBatches;
+import inkstone.transformer.tune.data.ExampleSet;
+import inkstone.transformer.tune.data.Prompting;
+import inkstone.transformer.tune.data.TuneData;
+import inkstone.transformer.tune.data.TuneDataSettings;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.function.Consumer;
+
+/**
+ * One fine-tuning of a model, from its data to its result, in one folder: checkpoint, log, curves, and at the end the adapter (a PEFT folder and a GGUF file) or the whole model.
+ * A run in a folder that holds a checkpoint goes on from it. For the thread of the backend; owns the model it opens.
+ */
+public final class FineTuneRun implements AutoCloseable {
+    /** The result, in the run's folder. */
+    public static final String PEFT = "adapter", GGUF_LORA = "adapter.gguf", MODEL = "model.gguf";
+    private static final String BASE = "base.gguf";
+    private static final int EVALUATIONS = 10, VALIDATION_BATCHES = 32, SAMPLE_TOKENS = 80, SAMPLES = 2, TEXT_PROMPT = 24;
+
+    private final FineTuneSettings settings;
+    private final Backend backend;
+    private final Parameters parameters;
+    private final LanguageModel base, tuned;
+    private final TrainableAdapter adapter;
+    private final TuneData data;
+
+    private FineTuneRun(FineTuneSettings settings, Backend backend, TuneData.Progress progress) throws IOException {
+        this.settings = settings;
+        this.backend = backend;
+        Files.createDirectories(settings.out());
+        this.parameters = new Parameters(backend);
+        boolean full = settings.method() == FineTuneSettings.Method.FULL;
+        try {
+            base = full ? Models.open(whole(), backend, source -> new LearningWeights(source, parameters, backend, LearningWeights.ALL)) : Models.open(settings.model(), backend);
+            adapter = full ? null : new TrainableAdapter(new TrainableAdapter.Settings(settings.rank(), settings.alpha(), settings.method() == FineTuneSettings.Method.DORA,
+                TrainableAdapter.targets(settings.targets(), base.adapterBase()), settings.seed()), backend, parameters::add, x -> x.dropout(settings.dropout()));
+        } catch (IOException | RuntimeException problem) {
+            parameters.close();
+            throw problem;
+        }
+        try {
+            tuned = full ? base : base.adapted(adapter);
+            data = TuneData.read(settings.data(), Prompting.of(base), new TuneDataSettings(settings.format(), context(), settings.validationShare(), settings.seed()), progress);
+            if (data.training().sequencesEach() != 1 || data.report().labels().size() > 0) {
+                throw new ModelException("%s holds %s, which %s does not learn from".formatted(settings.data(), data.report().format(), settings.method()));
+            }
+        } catch (IOException | RuntimeException problem) {
+            close();
+            throw problem;
+        }
+    }
+
+    /** Opens model and data; what cannot work is refused here, before anything is trained. */
+    public static FineTuneRun open(FineTuneSettings settings, Backend backend, TuneData.Progress progress) throws IOException { return new FineTuneRun(settings, backend, progress); }
+
+    /** The GGUF file of the model: a folder becomes one first. */
+    private Path whole() throws IOException {
+        if (!Files.isDirectory(settings.model())) return settings.model();
+        var made = settings.out().resolve(BASE);
+        if (!Files.exists(made)) Converter.convert(settings.model(), made, DType.F32, 1, (_, _, _) -> {});
+        return made;
+    }
+
+    private int context() {
+        int most = Math.min(base.config().contextLength(), settings.batchTokens());
+        return settings.context() == 0 ? most : Math.min(settings.context(), most);
+    }
+
+    public DataReport report() { return data.report(); }
+
+    /** Numbers that learn. */
+    public long trainable() { return parameters.count(); }
+
+    /** Steps in all: {@code maxSteps}, or what the epochs take. */
+    public int steps() {
+        if (settings.maxSteps() > 0) return settings.maxSteps();
+        int batches = new ExampleBatches(data.training(), settings.batchTokens(), settings.seed(), ExampleBatches.Position.START).batches();
+        return Math.max(1, (int) Math.ceil(settings.epochs() * batches / settings.accumulate()));
+    }
+
+    /** Trains, and writes the result unless the run is cancelled: of the step with the lowest validation loss where there is one. */
+    public End run(TrainingControl control, Consumer<TrainingEvent> events) throws IOException {
+        int steps = steps(), evaluateEvery = Math.max(1, steps / EVALUATIONS);
+        var schedule = new Schedule(settings.schedule(), settings.rate(), Math.min(steps, Math.max(1, steps / 20)), steps, 0.1);
+        float decay = settings.method() == FineTuneSettings.Method.FULL ? 0.01f : 0;
+        var optimizer = new AdamW(backend, parameters.tensors(), new AdamW.Settings(0.9f, 0.999f, 1e-8f, decay, false), settings.seed());
+        var what = "%s of %s".formatted(settings.method().name().toLowerCase(java.util.Locale.ROOT), base.name());
+        var run = new Trainer.Settings(what, schedule, settings.accumulate(), 1, evaluateEvery, evaluateEvery, settings.patience(), 0, settings.recompute(), settings.seed());
+        var task = new LanguageTask(tuned.model(), tuned.model(), backend, batches(data.training()), validation(), this::sample);
+        try (var trainer = new Trainer(backend, parameters, optimizer, run, settings.out())) {
+            var end = trainer.run(task, control, 0, base.parameters(), new TrainingLog(settings.out(), what).andThen(events));
+            if (end != End.CANCELLED) {
+                trainer.useBest();
+                writeResult();
+            }
+            return end;
+        }
+    }
+
+    private TokenBatches batches(ExampleSet examples) {
+        var fingerprint = data.report().fingerprint();
+        return new TokenBatches() {
+            private ExampleBatches batches = new ExampleBatches(examples, settings.batchTokens(), settings.seed(), ExampleBatches.Position.START);
+
+            @Override public TokenBatch next() { return tokens(batches.next()); }
+            @Override public String position() { return "%s %d %d".formatted(fingerprint, batches.position().epoch(), batches.position().batch()); }
+
+            @Override public void seek(String position) {
+                var parts = position.split(" ");
+                if (parts.length != 3 || !parts[0].equals(fingerprint)) {
+                    throw new ModelException("%s: the run was begun with other data; go on with the same, or take another output folder".formatted(settings.out()));
+                }
+                batches = new ExampleBatches(examples, settings.batchTokens(), settings.seed(), new ExampleBatches.Position(Long.parseLong(parts[1]), Integer.parseInt(parts[2])));
+            }
+        };
+    }
+
+    private List<TokenBatch> validation() {
+        var validation = new ArrayList<TokenBatch>();
+        if (data.validation().size() == 0) return validation;
+        var batches = new ExampleBatches(data.validation(), settings.batchTokens(), settings.seed(), ExampleBatches.Position.START);
+        for (int i = 0; i < Math.min(VALIDATION_BATCHES, batches.batches()); i++) validation.add(tokens(batches.batch(i)));
+        return validation;
+    }
+
+    private static TokenBatch tokens(ExampleBatches.Batch batch) { return new TokenBatch(batch.tokens(), batch.targets(), batch.lengths()); }
+
+    /** What the model answers now to the first held-out examples, without chance. */
+    private void sample(long step, Consumer<TrainingEvent> events) {
+        var examples = data.validation().size() > 0 ? data.validation() : data.training();
+        try (var session = Session.open(tuned, context(), DType.F32)) {
+            for (int i = 0; i < Math.min(SAMPLES, examples.size()); i++) {
+                var example = examples.get(i);
+                int prompt = 0;
+                while (prompt < example.tokens().length && !example.learned()[prompt]) prompt++;
+                if (prompt < 2) prompt = Math.min(TEXT_PROMPT, example.tokens().length);                     // all of a text is learned
+                prompt = Math.min(prompt, context() / 2);
+                int[] tokens = java.util.Arrays.copyOf(example.tokens(), prompt);
+                var result = session.generate(new GenerationRequest(tokens, SamplerSettings.GREEDY, Math.min(SAMPLE_TOKENS, context() - prompt), List.of()), _ -> {});
+                events.accept(new TrainingEvent.Sample(step, tuned.tokenizer().decode(tokens).strip(), result.text().strip()));
+            }
+        }
+    }
+
+    private void writeResult() throws IOException {
+        if (adapter == null) {
+            TrainedModel.write(whole(), parameters.tensors(), backend, settings.out().resolve(MODEL));
+            return;
+        }
+        var learned = adapter.data(base.name());
+        var peft = settings.out().resolve(PEFT);
+        deleteFolder(peft);
+        if (base.adapterBase().layout() != null) PeftFolder.write(learned, base.adapterBase(), base.name(), peft);
+        if (settings.method() != FineTuneSettings.Method.DORA) {
+            Files.deleteIfExists(settings.out().resolve(GGUF_LORA));
+            GgufLora.write(learned, base.adapterBase(), settings.out().resolve(GGUF_LORA));
+        }
+    }
+
+    private static void deleteFolder(Path folder) throws IOException {
+        if (!Files.exists(folder)) return;
+        try (var files = Files.walk(folder)) { for (var file : files.sorted(Comparator.reverseOrder()).toList()) Files.delete(file); }
+    }
+
+    @Override public void close() {
+        base.close();
+        parameters.close();
+    }
+}
