@@ -12,7 +12,7 @@ import jdk.incubator.vector.FloatVector;
 /**
  * How {@link RowDots} wants one row of activations laid out. For formats of 256 elements a block: for each {@link Lanes#L} ints of quants, that is bytes 4 l + b of lane l,
  * the activations of the low nibbles of byte b, then those of the high nibbles, for b = 0 .. 3, each times 2^-8b, as a masked byte b is q · 2^8b. After all of them, 16 floats
- * for each block: the sums of activations by group, which answer the groups' offsets.
+ * for each block: the sums of activations by group times what each element of a group has taken off (-32, or -1 and the file's offset).
  */
 enum Order {
     AS_IS(0), Q4_K(32), Q6_K(64);
@@ -41,7 +41,7 @@ enum Order {
             else {
                 FloatVector.zero(FloatVector.SPECIES_128).intoMemorySegment(MEMORY, sums, ORDER);
                 FloatVector.zero(FloatVector.SPECIES_128).intoMemorySegment(MEMORY, sums + 16, ORDER);
-                sums(x, 32, 8, 1, sums + 32, lanes);
+                sums(x, 32, 8, -1, sums + 32, lanes);
             }
         }
     }
