@@ -51,6 +51,17 @@ final class Engine implements AutoCloseable {
         }
     }
 
+    /** Begins to load the native library on a thread of its own, as it takes a sixth of a second; what fails there is told when an engine is made. */
+    static void load() {
+        Thread.ofPlatform().daemon().name("inkstone-tokenizer-library").start(() -> {
+            try {
+                LibUtils.checkStatus();
+            } catch (LinkageError | EngineException e) {
+                LIBRARY_LOG.log(Level.FINE, "the tokenizer library cannot be loaded", e);
+            }
+        });
+    }
+
     void encode(String text, IntConsumer ids) {
         lock.readLock().lock();
         try {

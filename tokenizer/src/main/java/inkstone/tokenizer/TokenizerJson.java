@@ -381,16 +381,35 @@ final class TokenizerJson {
                 return;
             }
         }
-        json.writeName("vocab");
-        json.writeStartObject();
         var ids = definition.ids();
-        for (int id = 0; id < definition.kinds().length; id++) {
-            var piece = definition.pieces().get(id);
-            if (ids.get(piece) == id && !(forEngine && withheld(definition, id))) json.writeNumberProperty(piece, id);
-        }
-        json.writeEndObject();
+        json.writeName("vocab");
+        json.writeRawValue(vocabulary(definition, ids, forEngine));
         if (definition.model() instanceof Model.Bpe) writeMerges(definition, json, ids, forEngine);
         json.writeEndObject();
+    }
+
+    /* Pieces and merges are most of the text; written by hand they take a third of the time, most of which a generator needs for its state and its checks. */
+    private static String vocabulary(Definition definition, Map<String, Integer> ids, boolean forEngine) {
+        var out = new StringBuilder(20 * ids.size()).append('{');
+        for (int id = 0; id < definition.kinds().length; id++) {
+            var piece = definition.pieces().get(id);
+            if (ids.get(piece) != id || forEngine && withheld(definition, id)) continue;
+            if (out.length() > 1) out.append(',');
+            quote(out, piece);
+            out.append(':').append(id);
+        }
+        return out.append('}').toString();
+    }
+
+    private static void quote(StringBuilder out, String text) {
+        out.append('"');
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (c == '"' || c == '\\') out.append('\\').append(c);
+            else if (c < ' ') out.append("\\u00").append(Character.forDigit(c >> 4, 16)).append(Character.forDigit(c & 15, 16));
+            else out.append(c);
+        }
+        out.append('"');
     }
 
     /** Ids are places in the list, so what is withheld keeps its place under a name with a space, which no text has left when it comes to the model. */
@@ -421,19 +440,21 @@ final class TokenizerJson {
     }
 
     private static void writeMerges(Definition definition, JsonGenerator json, Map<String, Integer> ids, boolean forEngine) {
-        json.writeName("merges");
-        json.writeStartArray();
+        var out = new StringBuilder(24 * definition.merges().size()).append('[');
         for (var merge : definition.merges()) {
             Integer left = ids.get(merge.left()), right = ids.get(merge.right()), union = ids.get(merge.left() + merge.right());
             if (left == null || right == null || union == null) {
                 throw definition.wrong("merge \"%s %s\" is of pieces that are not in the vocabulary", merge.left(), merge.right());
             }
             if (forEngine && (withheld(definition, left) || withheld(definition, right) || withheld(definition, union))) continue;
-            json.writeStartArray();
-            json.writeString(merge.left());
-            json.writeString(merge.right());
-            json.writeEndArray();
+            if (out.length() > 1) out.append(',');
+            out.append('[');
+            quote(out, merge.left());
+            out.append(',');
+            quote(out, merge.right());
+            out.append(']');
         }
-        json.writeEndArray();
+        json.writeName("merges");
+        json.writeRawValue(out.append(']').toString());
     }
 }

@@ -18,6 +18,9 @@ import java.util.Map;
 public final class Tokenizers {
     private Tokenizers() {}
 
+    /** Says that a tokenizer will be opened soon: what loading it does not need a file for begins in the background. */
+    public static void prepare() { Engine.load(); }
+
     /** From the {@code tokenizer.ggml.*} keys of a GGUF file. */
     public static Tokenizer fromGguf(Metadata metadata) { return new EngineTokenizer(GgufVocabulary.read(metadata)); }
 

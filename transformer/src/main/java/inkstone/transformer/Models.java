@@ -120,6 +120,7 @@ public final class Models {
     }
 
     private static void requireExists(Path path) {
+        Tokenizers.prepare();
         if (!Files.exists(path)) throw new ModelException("%s does not exist; give a GGUF file or a model's directory".formatted(path));
     }
 

@@ -22,7 +22,7 @@ class BoxingTest {
     private static final int IN = 2048, OUT = 64;
     /** A call's own objects: the task, the product's record. One boxed vector of every block of a call would take 40 KB. */
     private static final long ALLOWED = 4096;
-    private static final List<DType> FORMATS = List.of(DType.F32, DType.F16, DType.BF16, DType.Q8_0, DType.Q4_0, DType.Q5_0, DType.Q4_K, DType.Q5_K, DType.Q6_K, DType.Q4_1);
+    private static final List<DType> FORMATS = List.of(DType.F16, DType.Q8_0, DType.Q4_0, DType.Q5_0, DType.Q4_K, DType.Q5_K, DType.Q6_K, DType.Q4_1);
 
     @Test void productsOfOneRowAllocateNothingAfterAPrompt() {
         try (var arena = Arena.ofConfined(); var backend = new CpuBackend(1)) {
