@@ -388,7 +388,7 @@ final class TokenizerJson {
         json.writeEndObject();
     }
 
-    /* Pieces and merges are most of the text; written by hand they take a third of the time, most of which a generator needs for its state and its checks. */
+    /* Pieces and merges are nearly all of the text, megabytes that somebody waits for: written without a generator's state and checks. */
     private static String vocabulary(Definition definition, Map<String, Integer> ids, boolean forEngine) {
         var out = new StringBuilder(20 * ids.size()).append('{');
         for (int id = 0; id < definition.kinds().length; id++) {

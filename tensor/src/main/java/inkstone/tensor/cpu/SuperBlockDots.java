@@ -32,8 +32,8 @@ import jdk.incubator.vector.VectorSpecies;
  * scratch memory as vectors in the order of use. Two rows, not four: C1, which must compile a method before C2 may, has only so many virtual registers, and a method that
  * exceeds them stays where it is, boxing (SPEED.md). Loops over few steps end with !=, here and in {@link Unpack}: C2 splits a loop that it can count in three, and of a handful
  * of steps most then fall outside the fast part. No vector lives longer than one step of the inner loop: of one that comes in from outside, C2 may know only what it saw
- * elsewhere, and boxed here once shorter vectors had been at work (reading a prompt was enough). So sums lie in memory, at two places in turn, because a sum is stored and
- * loaded again in some 15 cycles; and masks are loaded where they are used, because C2 broadcasts a constant anew for every use.
+ * elsewhere, and boxed here once shorter vectors had been at work (reading a prompt was enough). So sums lie in memory, at two places in turn, because what is stored
+ * can be loaded again only many cycles later; and masks are loaded where they are used, because C2 broadcasts a constant anew for every use.
  */
 final class SuperBlockDots {
     /** Where a worker's scratch memory holds 256 bytes of scales for each row's block, behind the lanes of vectors. */
