@@ -42,8 +42,13 @@ final class AdapterRoutes {
         list(context);
     }
 
-    /** The model that answers a request; null where the model itself does. */
-    CausalModel variant(Fields fields) {
+    /** Who answers a request: what was trained here and loaded, unless the request names adapters itself. */
+    Served.Answering answering(Fields fields) {
+        var tuned = served.tuned().get();
+        return tuned != null && !fields.has("lora") ? tuned : new Served.Answering(variant(fields), served.language().template());
+    }
+
+    private CausalModel variant(Fields fields) {
         if (!fields.has("lora")) return served.adapters() == null ? null : served.adapters().variant();
         var given = fields.array("lora", Integer.MAX_VALUE);
         if (served.adapters() == null) {

@@ -1,7 +1,8 @@
 package inkstone.server;
 
+import inkstone.tokenizer.Tokenizer;
+import inkstone.tokenizer.template.ChatTemplate;
 import inkstone.transformer.GenerationResult;
-import inkstone.transformer.LanguageModel;
 import inkstone.transformer.Piece;
 import inkstone.transformer.TokenLogprob;
 import io.javalin.http.Context;
@@ -31,19 +32,19 @@ final class ChatRoutes {
         var model = served.language();
         var request = ChatRequest.of(fields, model.tokenizer(), limits);
         var constraint = constraints.of(fields);
-        var variant = adapters.variant(fields);
+        var answering = adapters.answering(fields);
         var format = new ChatFormat(AnswerFormat.Head.of("chatcmpl-", "chat.completion", model.name()),
             request.options().topLogprobs() < 0 ? null : new TokenNames(model.tokenizer()));
-        answers.write(context, request.options().requests(prompt(request, model), constraint, variant), request.options(), format);
+        answers.write(context, request.options().requests(prompt(request, answering.template(), model.tokenizer()), constraint, answering.variant()), request.options(), format);
     }
 
     /** A conversation that ends with the assistant's words is to be continued: they follow the header of its next message as they are. */
-    private static int[] prompt(ChatRequest request, LanguageModel model) {
+    private static int[] prompt(ChatRequest request, ChatTemplate template, Tokenizer tokenizer) {
         var messages = request.messages();
         var begun = request.begun();
         try {
-            var rendered = model.template().render(begun == null ? messages : messages.subList(0, messages.size() - 1), request.tools(), true);
-            return model.tokenizer().encodePrompt(begun == null ? rendered : rendered.then(begun));
+            var rendered = template.render(begun == null ? messages : messages.subList(0, messages.size() - 1), request.tools(), true);
+            return tokenizer.encodePrompt(begun == null ? rendered : rendered.then(begun));
         } catch (IllegalArgumentException refused) {
             throw ApiException.invalid("messages", "the model's chat template refuses these messages: " + refused.getMessage());
         }

@@ -32,7 +32,7 @@ final class CompletionRoutes {
         var tokenizer = served.language().tokenizer();
         var request = CompletionRequest.of(fields, tokenizer, limits);
         var constraint = constraints.of(fields);
-        var variant = adapters.variant(fields);
+        var variant = adapters.answering(fields).variant();
         var requests = new ArrayList<GenerationRequest>();
         var echoes = new ArrayList<String>();
         for (var prompt : request.prompts()) {

@@ -14,6 +14,12 @@ public final class Memory {
         return ManagementFactory.getOperatingSystemMXBean() instanceof com.sun.management.OperatingSystemMXBean system ? system.getTotalMemorySize() : 0;
     }
 
+    /** What the machine can still give without swapping, as Linux reckons it (memory that only caches files counts); elsewhere what nothing uses. */
+    public static long available() {
+        return read("/proc/meminfo", "MemAvailable").orElseGet(() ->
+            ManagementFactory.getOperatingSystemMXBean() instanceof com.sun.management.OperatingSystemMXBean system ? system.getFreeMemorySize() : 0);
+    }
+
     /** What the process holds in RAM, mapped files included; where the system does not say (outside Linux), the Java heap and what belongs to it. */
     public static long resident() { return ofProcess("VmRSS").orElseGet(Memory::ofJvm); }
 
@@ -26,8 +32,10 @@ public final class Memory {
         return memory.getHeapMemoryUsage().getCommitted() + memory.getNonHeapMemoryUsage().getCommitted();
     }
 
-    private static OptionalLong ofProcess(String name) {
-        var status = Path.of("/proc/self/status");
+    private static OptionalLong ofProcess(String name) { return read("/proc/self/status", name); }
+
+    private static OptionalLong read(String file, String name) {
+        var status = Path.of(file);
         if (!Files.isReadable(status)) return OptionalLong.empty();
         try (var lines = Files.lines(status)) {
             return lines.filter(line -> line.startsWith(name + ":")).mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024).findFirst();

@@ -1,5 +1,6 @@
 package inkstone.server;
 
+import inkstone.tokenizer.template.ChatTemplate;
 import inkstone.transformer.Embedder;
 import inkstone.transformer.LanguageModel;
 import inkstone.transformer.SamplerSettings;
@@ -46,6 +47,8 @@ final class ModelRoutes {
         Json.answer(context.status(stopping ? 503 : 200), Json.object().put("status", stopping ? "stopping" : "ok"));
     }
 
+    private static boolean talks(Served.Answering tuned) { return tuned != null && tuned.template() != ChatTemplate.PLAIN; }
+
     void studio(Context context) {
         var model = served.model();
         var studio = Json.object().put("version", StudioServer.VERSION);
@@ -53,7 +56,7 @@ final class ModelRoutes {
             .put("parameters", model.parameters()).put("bytes", model.bytes()).put("contextLength", served.contextLength()).put("dimensions", model.config().dim())
             .put("pooling", EmbeddingRequest.name(model.pooling()));
         switch (model) {
-            case LanguageModel language -> about.put("kind", "language").put("chatTemplate", language.hasChatTemplate());
+            case LanguageModel language -> about.put("kind", "language").put("chatTemplate", language.hasChatTemplate() || talks(served.tuned().get()));
             case Embedder embedder -> about.put("kind", "embedding");
         }
         studio.putObject("machine").put("backend", model.backend().name()).put("threads", served.threads())

@@ -1,9 +1,12 @@
 package inkstone.server;
 
+import inkstone.tokenizer.template.ChatTemplate;
+import inkstone.transformer.CausalModel;
 import inkstone.transformer.LanguageModel;
 import inkstone.transformer.Scheduler;
 import inkstone.transformer.TextModel;
 import inkstone.transformer.adapters.Adapters;
+import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * The model that answers, and the scheduler that runs it. Whoever made them closes them, after the server.
@@ -12,10 +15,21 @@ import inkstone.transformer.adapters.Adapters;
  * @param kvMemory      null where the model makes vectors only
  * @param threads       threads the backend computes with
  * @param adapters      loaded beside the model, which has their first weights; null where there are none
+ * @param tuned         what was trained here and answers in place of the model; holds null where nothing does
  */
-public record Served(TextModel model, Scheduler scheduler, int contextLength, KvMemory kvMemory, int threads, Adapters adapters) {
-    /** Without adapters. */
-    public Served(TextModel model, Scheduler scheduler, int contextLength, KvMemory kvMemory, int threads) { this(model, scheduler, contextLength, kvMemory, threads, null); }
+public record Served(TextModel model, Scheduler scheduler, int contextLength, KvMemory kvMemory, int threads, Adapters adapters, AtomicReference<Answering> tuned) {
+    /** Without adapters and without what was trained here. */
+    public Served(TextModel model, Scheduler scheduler, int contextLength, KvMemory kvMemory, int threads) {
+        this(model, scheduler, contextLength, kvMemory, threads, null, new AtomicReference<>());
+    }
+
+    /**
+     * Who answers a request, and how it is spoken to.
+     *
+     * @param variant  of the model, of the same shape; null for the model itself
+     * @param template of conversations
+     */
+    public record Answering(CausalModel variant, ChatTemplate template) {}
 
     /**
      * The memory for keys and values.

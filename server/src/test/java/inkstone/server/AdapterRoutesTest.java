@@ -14,6 +14,7 @@ import inkstone.transformer.adapters.Adapters;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -27,7 +28,7 @@ class AdapterRoutesTest {
     @BeforeAll static void start() throws IOException {
         var model = FakeModel.create();
         adapters = new Adapters(model, List.of(use("one", model, 1), use("two", model, 0)));
-        var served = new Served(model, SCHEDULER, FakeModel.CONTEXT, new Served.KvMemory("f16", 1, 1), 1, adapters);
+        var served = new Served(model, SCHEDULER, FakeModel.CONTEXT, new Served.KvMemory("f16", 1, 1), 1, adapters, new AtomicReference<>());
         server = StudioServer.start(new ServerSettings("127.0.0.1", 0, null, Limits.DEFAULT), served);
     }
 

@@ -6,6 +6,8 @@ import inkstone.server.ServerSettings;
 import inkstone.server.StudioServer;
 import inkstone.server.jobs.Jobs;
 import inkstone.server.jobs.Training;
+import inkstone.server.tuning.FineTuning;
+import inkstone.tensor.cpu.CpuBackend;
 import inkstone.transformer.BatchScheduler;
 import inkstone.transformer.Embedder;
 import inkstone.transformer.EmbeddingScheduler;
@@ -19,6 +21,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicReference;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -88,7 +91,7 @@ final class ServeCommand implements Callable<Integer> {
              var scheduler = BatchScheduler.start(model, new BatchScheduler.Settings(context, tokens, dtype, parallel, settings.limits().queue(), guessing.speculation()))) {
             var kvMemory = new Served.KvMemory(dtype.name().toLowerCase(Locale.ROOT), tokens, scheduler.cacheBytes());
             var warmUp = new GenerationRequest(new int[Math.min(64, context / 2)], SamplerSettings.GREEDY, 32, List.of());
-            listen(settings, new Served(model, scheduler, context, kvMemory, opened.threads(), opened.adapters()), () -> scheduler.submit(warmUp, piece -> {}));
+            listen(settings, new Served(model, scheduler, context, kvMemory, opened.threads(), opened.adapters(), new AtomicReference<>()), () -> scheduler.submit(warmUp, piece -> {}));
         }
     }
 
@@ -134,7 +137,10 @@ final class ServeCommand implements Callable<Integer> {
     }
 
     /** What can be trained here; null where nothing can, and the page then has no place for it. */
-    private Training training(Served served) { return null; }
+    private Training training(Served served) {
+        if (!(served.model() instanceof LanguageModel language) || !Jvm.hasVectors()) return null;
+        return new FineTuning(modelOptions.path(), served, language.backend() instanceof CpuBackend cpu ? cpu.threads() : CpuBackend.defaultThreads());
+    }
 
     /** Null where nothing can be trained. A folder that cannot be used is no reason not to chat. */
     private Jobs jobs(Served served) {

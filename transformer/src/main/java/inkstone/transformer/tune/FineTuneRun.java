@@ -28,6 +28,7 @@ import inkstone.transformer.train.TrainingLog;
 import inkstone.transformer.tune.data.DataReport;
 import inkstone.transformer.tune.data.ExampleBatches;
 import inkstone.transformer.tune.data.ExampleSet;
+import inkstone.transformer.tune.data.Format;
 import inkstone.transformer.tune.data.Prompting;
 import inkstone.transformer.tune.data.TuneData;
 import inkstone.transformer.tune.data.TuneDataSettings;
@@ -72,10 +73,8 @@ public final class FineTuneRun implements AutoCloseable {
         }
         try {
             tuned = full ? base : base.adapted(adapter);
-            data = TuneData.read(settings.data(), Prompting.of(base), new TuneDataSettings(settings.format(), context(), settings.validationShare(), settings.seed()), progress);
-            if (data.training().sequencesEach() != 1 || data.report().labels().size() > 0) {
-                throw new ModelException("%s holds %s, which %s does not learn from".formatted(settings.data(), data.report().format(), settings.method()));
-            }
+            data = read(settings, base, progress);
+            requireFitting(settings, data.report());
         } catch (IOException | RuntimeException problem) {
             close();
             throw problem;
@@ -85,15 +84,31 @@ public final class FineTuneRun implements AutoCloseable {
     /** Opens model and data; what cannot work is refused here, before anything is trained. */
     public static FineTuneRun open(FineTuneSettings settings, Backend backend, TuneData.Progress progress) throws IOException { return new FineTuneRun(settings, backend, progress); }
 
-    /** The GGUF file of the model: a folder becomes one first. */
-    private Path whole() throws IOException {
+    /** The examples as a run of these settings reads them, whether or not its method learns from such. */
+    public static TuneData read(FineTuneSettings settings, LanguageModel base, TuneData.Progress progress) throws IOException {
+        return TuneData.read(settings.data(), Prompting.of(base), new TuneDataSettings(settings.format(), context(settings, base), settings.validationShare(), settings.seed()), progress);
+    }
+
+    /** Throws {@link ModelException} where the method does not learn from such examples. */
+    public static void requireFitting(FineTuneSettings settings, DataReport report) {
+        if (report.format() == Format.PREFERENCE || report.format() == Format.LABELLED) {
+            throw new ModelException("%s holds %s, which %s does not learn from".formatted(settings.data(), report.format().label(), settings.method()));
+        }
+    }
+
+    private Path whole() throws IOException { return whole(settings); }
+
+    /** The GGUF file of the model: a folder becomes one first, in the run's folder. */
+    static Path whole(FineTuneSettings settings) throws IOException {
         if (!Files.isDirectory(settings.model())) return settings.model();
         var made = settings.out().resolve(BASE);
         if (!Files.exists(made)) Converter.convert(settings.model(), made, DType.F32, 1, (_, _, _) -> {});
         return made;
     }
 
-    private int context() {
+    private int context() { return context(settings, base); }
+
+    private static int context(FineTuneSettings settings, LanguageModel base) {
         int most = Math.min(base.config().contextLength(), settings.batchTokens());
         return settings.context() == 0 ? most : Math.min(settings.context(), most);
     }
@@ -104,7 +119,10 @@ public final class FineTuneRun implements AutoCloseable {
     public long trainable() { return parameters.count(); }
 
     /** Steps in all: {@code maxSteps}, or what the epochs take. */
-    public int steps() {
+    public int steps() { return steps(settings, data); }
+
+    /** The same of examples that {@link #read} read. */
+    public static int steps(FineTuneSettings settings, TuneData data) {
         if (settings.maxSteps() > 0) return settings.maxSteps();
         int batches = new ExampleBatches(data.training(), settings.batchTokens(), settings.seed(), ExampleBatches.Position.START).batches();
         return Math.max(1, (int) Math.ceil(settings.epochs() * batches / settings.accumulate()));
