@@ -28,10 +28,10 @@ record AnswerOptions(SamplerSettings sampling, int maxTokens, List<String> stop,
     static final int DEFAULT_MAX_TOKENS = 1_024;
     private static final int LONGEST_USER = 128;
 
-    static AnswerOptions of(Fields fields, Tokenizer tokenizer, Limits limits, int topLogprobs) {
+    static AnswerOptions of(Fields fields, Served served, Limits limits, int topLogprobs) {
         refuseWhatWouldMislead(fields);
         var streaming = fields.object("stream_options");
-        return new AnswerOptions(sampling(fields), maxTokens(fields), stop(fields, limits), logitBias(fields, tokenizer, limits), topLogprobs,
+        return new AnswerOptions(sampling(fields, served.sampling()), maxTokens(fields), stop(fields, limits), logitBias(fields, served.model().tokenizer(), limits), topLogprobs,
             (int) fields.integer("n", 1, limits.choices(), 1), fields.bool("stream", false), streaming != null && streaming.bool("include_usage", false), user(fields));
     }
 
@@ -41,8 +41,7 @@ record AnswerOptions(SamplerSettings sampling, int maxTokens, List<String> stop,
         return user.substring(0, Math.min(user.length(), LONGEST_USER));
     }
 
-    private static SamplerSettings sampling(Fields fields) {
-        var usual = SamplerSettings.DEFAULT;
+    private static SamplerSettings sampling(Fields fields, SamplerSettings usual) {
         try {
             return new SamplerSettings(
                 fields.number("temperature", 0, 100, usual.temperature()),

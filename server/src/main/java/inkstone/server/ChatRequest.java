@@ -1,6 +1,5 @@
 package inkstone.server;
 
-import inkstone.tokenizer.Tokenizer;
 import inkstone.transformer.GenerationRequest;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -15,7 +14,7 @@ import tools.jackson.databind.node.ObjectNode;
  * @param tools    definitions for the template; empty where the client wants none used
  */
 record ChatRequest(List<Map<String, Object>> messages, List<Map<String, Object>> tools, AnswerOptions options) {
-    static ChatRequest of(Fields fields, Tokenizer tokenizer, Limits limits) {
+    static ChatRequest of(Fields fields, Served served, Limits limits) {
         AnswerOptions.refuse(fields, "functions", value -> true, "functions is the old form; give the same as tools");
         AnswerOptions.refuse(fields, "modalities", value -> !value.toString().equals("[\"text\"]"),
             "modalities can only be [\"text\"]: this model writes text");
@@ -26,7 +25,7 @@ record ChatRequest(List<Map<String, Object>> messages, List<Map<String, Object>>
         if (given.isEmpty()) throw ApiException.invalid("messages", "messages must have at least one message");
         var messages = new ArrayList<Map<String, Object>>(given.size());
         for (var message : given) messages.add(message(message));
-        return new ChatRequest(messages, tools(fields, limits), AnswerOptions.of(fields, tokenizer, limits, topLogprobs(fields)));
+        return new ChatRequest(messages, tools(fields, limits), AnswerOptions.of(fields, served, limits, topLogprobs(fields)));
     }
 
     /** How many of the likeliest tokens are to be told at each place; -1 where nothing is. */

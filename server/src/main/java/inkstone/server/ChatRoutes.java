@@ -30,7 +30,7 @@ final class ChatRoutes {
         var fields = Json.read(context.req(), limits.bodyBytes());
         ModelRoutes.requireModel(fields.string("model", Served.ANY_MODEL), served);
         var model = served.language();
-        var request = ChatRequest.of(fields, model.tokenizer(), limits);
+        var request = ChatRequest.of(fields, served, limits);
         var constraint = constraints.of(fields);
         var answering = adapters.answering(fields);
         var format = new ChatFormat(AnswerFormat.Head.of("chatcmpl-", "chat.completion", model.name()),

@@ -17,11 +17,11 @@ record CompletionRequest(List<Prompt> prompts, boolean echo, AnswerOptions optio
     /** @param text null where the client sent tokens */
     record Prompt(String text, int[] tokens) {}
 
-    static CompletionRequest of(Fields fields, Tokenizer tokenizer, Limits limits) {
+    static CompletionRequest of(Fields fields, Served served, Limits limits) {
         AnswerOptions.refuse(fields, "suffix", value -> !value.isString() || !value.stringValue().isEmpty(),
             "suffix is not supported: texts are only continued at their end");
-        var options = AnswerOptions.of(fields, tokenizer, limits, topLogprobs(fields));
-        return new CompletionRequest(prompts(fields, tokenizer, limits), fields.bool("echo", false), options);
+        var options = AnswerOptions.of(fields, served, limits, topLogprobs(fields));
+        return new CompletionRequest(prompts(fields, served.model().tokenizer(), limits), fields.bool("echo", false), options);
     }
 
     /** How many of the likeliest tokens are to be told at each place; -1 where nothing is. */

@@ -30,7 +30,7 @@ final class CompletionRoutes {
         var fields = Json.read(context.req(), limits.bodyBytes());
         ModelRoutes.requireModel(fields.string("model", Served.ANY_MODEL), served);
         var tokenizer = served.language().tokenizer();
-        var request = CompletionRequest.of(fields, tokenizer, limits);
+        var request = CompletionRequest.of(fields, served, limits);
         var constraint = constraints.of(fields);
         var variant = adapters.answering(fields).variant();
         var requests = new ArrayList<GenerationRequest>();

@@ -3,7 +3,6 @@ package inkstone.server;
 import inkstone.tokenizer.template.ChatTemplate;
 import inkstone.transformer.Embedder;
 import inkstone.transformer.LanguageModel;
-import inkstone.transformer.SamplerSettings;
 import io.javalin.http.Context;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -54,7 +53,7 @@ final class ModelRoutes {
         var studio = Json.object().put("version", StudioServer.VERSION);
         var about = studio.putObject("model").put("id", model.name()).put("architecture", model.config().architecture()).put("format", model.format())
             .put("parameters", model.parameters()).put("bytes", model.bytes()).put("contextLength", served.contextLength()).put("dimensions", model.config().dim())
-            .put("pooling", EmbeddingRequest.name(model.pooling()));
+            .put("pooling", EmbeddingRequest.name(model.pooling())).put("embedded", served.embedded());
         switch (model) {
             case LanguageModel language -> about.put("kind", "language").put("chatTemplate", language.hasChatTemplate() || talks(served.tuned().get()));
             case Embedder embedder -> about.put("kind", "embedding");
@@ -63,7 +62,7 @@ final class ModelRoutes {
             .put("memoryTotal", Memory.ofMachine()).put("memoryUsed", Memory.resident());
         var kv = served.kvMemory();
         if (kv != null) studio.putObject("kvCache").put("dtype", kv.dtype()).put("tokens", kv.tokens()).put("bytes", kv.bytes());
-        var usual = SamplerSettings.DEFAULT;
+        var usual = served.sampling();
         studio.putObject("defaults").put("temperature", usual.temperature()).put("top_k", usual.topK()).put("top_p", usual.topP()).put("min_p", usual.minP())
             .put("repeat_penalty", usual.repetitionPenalty()).put("max_tokens", AnswerOptions.DEFAULT_MAX_TOKENS);
         studio.putObject("queue").put("active", traffic.active()).put("waiting", traffic.waiting());

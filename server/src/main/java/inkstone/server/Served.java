@@ -2,7 +2,9 @@ package inkstone.server;
 
 import inkstone.tokenizer.template.ChatTemplate;
 import inkstone.transformer.CausalModel;
+import inkstone.transformer.EmbeddedModel;
 import inkstone.transformer.LanguageModel;
+import inkstone.transformer.SamplerSettings;
 import inkstone.transformer.Scheduler;
 import inkstone.transformer.TextModel;
 import inkstone.transformer.adapters.Adapters;
@@ -15,12 +17,14 @@ import java.util.concurrent.atomic.AtomicReference;
  * @param kvMemory      null where the model makes vectors only
  * @param threads       threads the backend computes with
  * @param adapters      loaded beside the model, which has their first weights; null where there are none
+ * @param embedded      whether it is the model that comes with the program
  * @param tuned         what was trained here and answers in place of the model; holds null where nothing does
  */
-public record Served(TextModel model, Scheduler scheduler, int contextLength, KvMemory kvMemory, int threads, Adapters adapters, AtomicReference<Answering> tuned) {
-    /** Without adapters and without what was trained here. */
+public record Served(TextModel model, Scheduler scheduler, int contextLength, KvMemory kvMemory, int threads, Adapters adapters, boolean embedded,
+                     AtomicReference<Answering> tuned) {
+    /** A model from elsewhere, without adapters and without what was trained here. */
     public Served(TextModel model, Scheduler scheduler, int contextLength, KvMemory kvMemory, int threads) {
-        this(model, scheduler, contextLength, kvMemory, threads, null, new AtomicReference<>());
+        this(model, scheduler, contextLength, kvMemory, threads, null, false, new AtomicReference<>());
     }
 
     /**
@@ -48,6 +52,9 @@ public record Served(TextModel model, Scheduler scheduler, int contextLength, Kv
         throw new ApiException(400, "invalid_request_error", "model", "model_cannot_write",
             "%s makes vectors of texts (POST /v1/embeddings) and cannot write; start Inkstone with a language model to chat".formatted(model.name()));
     }
+
+    /** How tokens are drawn where the client does not say. */
+    SamplerSettings sampling() { return embedded ? EmbeddedModel.SAMPLING : SamplerSettings.DEFAULT; }
 
     boolean answersTo(String name) { return name.equals(ANY_MODEL) || name.equals(model.name()); }
 }

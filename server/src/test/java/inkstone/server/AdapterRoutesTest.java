@@ -28,7 +28,7 @@ class AdapterRoutesTest {
     @BeforeAll static void start() throws IOException {
         var model = FakeModel.create();
         adapters = new Adapters(model, List.of(use("one", model, 1), use("two", model, 0)));
-        var served = new Served(model, SCHEDULER, FakeModel.CONTEXT, new Served.KvMemory("f16", 1, 1), 1, adapters, new AtomicReference<>());
+        var served = new Served(model, SCHEDULER, FakeModel.CONTEXT, new Served.KvMemory("f16", 1, 1), 1, adapters, false, new AtomicReference<>());
         server = StudioServer.start(new ServerSettings("127.0.0.1", 0, null, Limits.DEFAULT), served);
     }
 

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import inkstone.transformer.EmbeddedModel;
 import inkstone.transformer.SamplerSettings;
 import java.io.IOException;
 import java.util.Arrays;
@@ -186,10 +187,25 @@ class RequestTest {
         assertTrue(other.error().path("message").stringValue().contains("fake-1"));
     }
 
+    @Test void theEmbeddedModelIsNamedAsSuchAndDrawsItsOwnWay() throws Exception {
+        var model = FakeModel.create();
+        var scheduler = FakeScheduler.free();
+        var served = new Served(model, scheduler, FakeModel.CONTEXT, new Served.KvMemory("f16", 1, 1), 1, null, true);
+        try (var embedded = StudioServer.start(new ServerSettings("127.0.0.1", 0, null, Limits.DEFAULT), served)) {
+            var studio = Wire.get(embedded.port(), "/api/studio").json();
+            assertTrue(studio.path("model").path("embedded").booleanValue());
+            assertEquals(EmbeddedModel.SAMPLING.temperature(), studio.path("defaults").path("temperature").floatValue());
+            assertEquals(200, Wire.post(embedded.port(), "/v1/chat/completions", "{" + MESSAGES + ",\"seed\":0}").status());
+            assertEquals(EmbeddedModel.SAMPLING, scheduler.requests.getLast().sampling());
+        }
+        model.backend().close();
+    }
+
     @Test void thePageLearnsWhatItRunsOn() throws Exception {
         var studio = Wire.get(server.port(), "/api/studio").json();
         assertEquals(StudioServer.VERSION, studio.path("version").stringValue());
         assertEquals("fake", studio.path("model").path("architecture").stringValue());
+        assertFalse(studio.path("model").path("embedded").booleanValue());
         assertEquals(FakeModel.CONTEXT, studio.path("model").path("contextLength").intValue());
         assertEquals("reference", studio.path("machine").path("backend").stringValue());
         assertTrue(studio.path("machine").path("memoryUsed").longValue() > 1 << 20);

@@ -1,6 +1,7 @@
 package inkstone.server.cli;
 
 import inkstone.tokenizer.MarkedText;
+import inkstone.transformer.EmbeddedModel;
 import inkstone.transformer.GenerationRequest;
 import inkstone.transformer.GenerationResult;
 import inkstone.transformer.LanguageModel;
@@ -42,7 +43,7 @@ final class ChatCommand implements Callable<Integer> {
     private boolean raw;
 
     @Override public Integer call() throws IOException {
-        var settings = sampling.settings();
+        var settings = sampling.settings(modelOptions.embedded() ? EmbeddedModel.SAMPLING : SamplerSettings.DEFAULT);
         if (tokens < 1) throw modelOptions.wrong("-n must be 1 or more, got " + tokens);
         speculation.check();
         if (raw && system != null) throw modelOptions.wrong("--system has no place in a --raw text");
@@ -82,7 +83,10 @@ final class ChatCommand implements Callable<Integer> {
         void converse() throws IOException {
             boolean terminal = System.console() != null && System.console().isTerminal();
             var in = new BufferedReader(new InputStreamReader(System.in, Charset.forName(System.getProperty("stdin.encoding", "UTF-8"))));
-            if (terminal) err.println("%s. /clear begins anew, /quit or Ctrl-D ends, Ctrl-C stops an answer.".formatted(model.name()));
+            if (terminal) {
+                err.println("%s%s. /clear begins anew, /quit or Ctrl-D ends, Ctrl-C stops an answer.".formatted(model.name(),
+                    modelOptions.embedded() ? ", a very small model that comes with Inkstone; -m MODEL opens a larger one" : ""));
+            }
             while (true) {
                 if (terminal) {
                     out.print("> ");

@@ -94,8 +94,9 @@ final class DataCommand implements Callable<Integer> {
     }
 
     private Opened open() throws IOException {
-        if (Files.isDirectory(model)) return new Opened(Tokenizers.fromJson(model), Models.chatTemplate(model), USUAL_CONTEXT);
-        try (var file = Gguf.open(model)) {
+        var path = ModelOptions.located(model, command);
+        if (Files.isDirectory(path)) return new Opened(Tokenizers.fromJson(path), Models.chatTemplate(path), USUAL_CONTEXT);
+        try (var file = Gguf.open(path)) {
             return new Opened(Tokenizers.fromGguf(file.metadata()), file.metadata().string("tokenizer.chat_template", null), contextLength(file.metadata()));
         }
     }

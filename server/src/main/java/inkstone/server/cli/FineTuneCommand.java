@@ -61,6 +61,7 @@ final class FineTuneCommand implements Callable<Integer> {
 
     @Override public Integer call() throws IOException {
         if (threads != null && (threads < 1 || threads > 1_024)) throw wrong("--threads must be 1 to 1024, got " + threads);
+        model = ModelOptions.located(model, command);
         if (!Files.exists(model)) throw wrong("%s does not exist; give a GGUF file or a model's directory".formatted(model));
         if (!Files.exists(data)) throw wrong("%s does not exist; give a file with examples".formatted(data));
         var settings = settings();

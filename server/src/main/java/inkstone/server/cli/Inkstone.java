@@ -22,7 +22,7 @@ import picocli.CommandLine.ScopeType;
 @Command(name = "inkstone",
     description = "A local studio for generative models: chats on this machine, in the browser, on the terminal and over an OpenAI-style API.",
     mixinStandardHelpOptions = true, versionProvider = Inkstone.Version.class, synopsisSubcommandLabel = "[COMMAND]", usageHelpAutoWidth = true,
-    footer = {"", "Without a command: serve. Each command has its own --help."},
+    footer = {"", "Without a command: serve. Without -m: Ink, a very small model that comes with the program. Each command has its own --help."},
     subcommands = {ServeCommand.class, ChatCommand.class, TokenizeCommand.class, EmbedCommand.class, LogitsCommand.class, PerplexityCommand.class, BenchCommand.class, ConvertCommand.class,
         QuantizeCommand.class, ImatrixCommand.class, TrainCommand.class, MergeCommand.class, DataCommand.class, FineTuneCommand.class})
 public final class Inkstone {

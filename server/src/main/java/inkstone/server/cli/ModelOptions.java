@@ -5,6 +5,7 @@ import inkstone.tensor.DType;
 import inkstone.tensor.ModelException;
 import inkstone.tensor.cpu.CpuBackend;
 import inkstone.tensor.reference.ReferenceBackend;
+import inkstone.transformer.EmbeddedModel;
 import inkstone.transformer.KvCache;
 import inkstone.transformer.LanguageModel;
 import inkstone.transformer.Models;
@@ -40,7 +41,9 @@ final class ModelOptions {
     @Spec(Spec.Target.MIXEE) private CommandSpec command;
 
     @Option(names = {"-m", "--model"}, paramLabel = "MODEL",
-        description = "A .gguf file, or a folder with safetensors, config.json and tokenizer.json.")
+        description = "A .gguf file, or a folder with safetensors, config.json and tokenizer.json. Default: ink, the very small model that comes with the program.")
+    private Path given;
+
     private Path path;
 
     @Option(names = "--device", paramLabel = "DEVICE", defaultValue = "auto",
@@ -64,9 +67,23 @@ final class ModelOptions {
         description = "An adapter of the model: a GGUF file, or a folder as PEFT writes it; several with several --lora. WEIGHT says how much of it: 1 is all.")
     private List<String> adapters = List.of();
 
-    Path path() {
-        if (path == null) throw wrong("no model: give one with -m MODEL, a .gguf file or a folder with safetensors, config.json and tokenizer.json");
+    /** The model's file or folder. */
+    Path path() throws IOException {
+        if (path == null) path = located(given, command);
         return path;
+    }
+
+    boolean embedded() { return embedded(given); }
+
+    private static boolean embedded(Path given) { return given == null || given.toString().equalsIgnoreCase(EmbeddedModel.NAME); }
+
+    /** What a command without these options reads: the file or folder that the user named, or the embedded model's. */
+    static Path located(Path given, CommandSpec command) throws IOException {
+        if (!embedded(given)) return given;
+        if (!EmbeddedModel.present()) {
+            throw new ParameterException(command.commandLine(), "no model, and this build comes with none: give one with -m MODEL, a .gguf file or a folder with safetensors, config.json and tokenizer.json");
+        }
+        return EmbeddedModel.file(Path.of(System.getProperty("user.home"), ".inkstone", "models"));
     }
 
     ParameterException wrong(String message) { return new ParameterException(command.commandLine(), message); }

@@ -91,7 +91,7 @@ final class ServeCommand implements Callable<Integer> {
              var scheduler = BatchScheduler.start(model, new BatchScheduler.Settings(context, tokens, dtype, parallel, settings.limits().queue(), guessing.speculation()))) {
             var kvMemory = new Served.KvMemory(dtype.name().toLowerCase(Locale.ROOT), tokens, scheduler.cacheBytes());
             var warmUp = new GenerationRequest(new int[Math.min(64, context / 2)], SamplerSettings.GREEDY, 32, List.of());
-            listen(settings, new Served(model, scheduler, context, kvMemory, opened.threads(), opened.adapters(), new AtomicReference<>()), () -> scheduler.submit(warmUp, piece -> {}));
+            listen(settings, new Served(model, scheduler, context, kvMemory, opened.threads(), opened.adapters(), modelOptions.embedded(), new AtomicReference<>()), () -> scheduler.submit(warmUp, piece -> {}));
         }
     }
 
@@ -128,6 +128,7 @@ final class ServeCommand implements Callable<Integer> {
             var cache = served.kvMemory();
             out.printf("Inkstone listens on %s  (model %s, %d thread%s%s)%n", server.url(), served.model().name(), served.threads(), served.threads() == 1 ? "" : "s",
                 cache == null ? "" : ", cache for %,d tokens in %,d MiB".formatted(cache.tokens(), cache.bytes() >> 20));
+            if (served.embedded()) out.printf("%s is a very small model that comes with Inkstone; ./inkstone serve -m model.gguf opens a larger one%n", served.model().name());
             out.flush();
             warmUp.run();
             stop.await();

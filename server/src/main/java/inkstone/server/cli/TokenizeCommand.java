@@ -21,8 +21,8 @@ import tools.jackson.databind.json.JsonMapper;
 final class TokenizeCommand implements Callable<Integer> {
     @Spec private CommandSpec command;
 
-    @Option(names = {"-m", "--model"}, paramLabel = "MODEL", required = true,
-        description = "A .gguf file (a vocabulary alone will do), or a folder with tokenizer.json.")
+    @Option(names = {"-m", "--model"}, paramLabel = "MODEL",
+        description = "A .gguf file (a vocabulary alone will do), or a folder with tokenizer.json. Default: ink, the very small model that comes with the program.")
     private Path model;
 
     @ArgGroup private Source source = new Source();
@@ -48,8 +48,9 @@ final class TokenizeCommand implements Callable<Integer> {
     }
 
     private Tokenizer open() throws IOException {
-        if (Files.isDirectory(model)) return Tokenizers.fromJson(model);
-        try (var file = Gguf.open(model)) { return Tokenizers.fromGguf(file.metadata()); }
+        var path = ModelOptions.located(model, command);
+        if (Files.isDirectory(path)) return Tokenizers.fromJson(path);
+        try (var file = Gguf.open(path)) { return Tokenizers.fromGguf(file.metadata()); }
     }
 
     private String text() throws IOException {

@@ -3,7 +3,10 @@ package inkstone.server.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import inkstone.transformer.EmbeddedModel;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
@@ -33,13 +36,30 @@ class InkstoneTest {
         assertTrue(ended.err.startsWith("inkstone: ") && ended.err.contains(part), ended.err);
     }
 
-    @Test void withoutACommandItServesAndSaysThatAModelIsNeeded() {
-        assertOneLine(2, "-m MODEL", run());
-        assertOneLine(2, "-m MODEL", run("--port", "0"));
-        assertOneLine(2, "-m MODEL", run("--debug", "serve"));
+    @Test void withoutACommandItServes() {
+        assertOneLine(2, "port", run("--port", "70000"));
+        assertOneLine(2, "port", run("--debug", "serve", "--port", "70000"));
     }
 
-    @ParameterizedTest @ValueSource(strings = {"", "serve", "chat", "tokenize", "logits", "perplexity", "bench", "convert", "quantize", "imatrix", "train", "data"})
+    @ParameterizedTest @ValueSource(strings = {"", "serve", "chat -p hi", "chat -m ink -p hi", "tokenize -p hi", "perplexity -f x.txt"})
+    void aBuildWithoutTheEmbeddedModelSaysThatOneIsNeeded(String line) {
+        assumeFalse(EmbeddedModel.present(), "skipped: this build has its embedded model");
+        assertOneLine(2, "-m MODEL", run(line.isEmpty() ? new String[0] : line.split(" ")));
+    }
+
+    @Test void withoutAModelTheEmbeddedOneAnswers() {
+        assumeTrue(EmbeddedModel.present(), "skipped: this build comes without its embedded model");
+        var home = System.setProperty("user.home", folder.toString());
+        try {
+            assertTrue(run("chat", "-p", "Who are you?", "--temperature", "0").out.contains(EmbeddedModel.NAME));
+            assertEquals(run("tokenize", "-p", "hi"), run("tokenize", "-m", "ink", "-p", "hi"));
+            assertOneLine(1, "x.txt does not exist", run("perplexity", "-f", "x.txt"));
+        } finally {
+            System.setProperty("user.home", home);
+        }
+    }
+
+    @ParameterizedTest @ValueSource(strings = {"", "serve", "chat", "tokenize", "embed", "logits", "perplexity", "bench", "convert", "quantize", "imatrix", "train", "data"})
     void everyCommandHasHelp(String command) {
         var ended = command.isEmpty() ? run("--help") : run(command, "--help");
         assertEquals(0, ended.code, ended.err);
@@ -49,7 +69,6 @@ class InkstoneTest {
     @Test void wrongUsageIsTwo() {
         assertOneLine(2, "paint", run("paint"));
         assertOneLine(2, "--nonsense", run("chat", "--nonsense"));
-        assertOneLine(2, "-m MODEL", run("chat", "-p", "hi"));
         assertOneLine(2, "not an int", run("chat", "-n", "many"));
         assertOneLine(2, "top_p", run("chat", "-m", "x.gguf", "--top-p", "7"));
         assertOneLine(2, "--system", run("chat", "-m", "x.gguf", "--raw", "--system", "be kind"));
@@ -68,7 +87,6 @@ class InkstoneTest {
         assertOneLine(2, "--batch", run("bench", "-m", "x.gguf", "--batch", "1,0"));
         assertOneLine(2, "--depth", run("bench", "-m", "x.gguf", "--depth", "-1"));
         assertOneLine(2, "--file", run("perplexity", "-m", "x.gguf"));
-        assertOneLine(2, "-m MODEL", run("perplexity", "-f", "x.txt"));
         assertOneLine(2, "tokenizer", run("train"));
         assertOneLine(2, "--vocab", run("train", "tokenizer", "-o", "x.json", "y.txt"));
         assertOneLine(2, "exclude", run("train", "tokenizer", "--characters", "--vocab", "300", "-o", "x.json", "y.txt"));

@@ -78,13 +78,16 @@ class Transcript extends SessionElement {
   #empty() {
     const model = this.session.studio?.model;
     if (!model) return nothing;
-    const sample = model.chatTemplate ? "Explain softmax to a cook, in three sentences." : "Once upon a time";
+    const samples = model.embedded ? ["Who are you?", "Tell me a story about a fox.", "What is 7 plus 8?"]
+      : [model.chatTemplate ? "Explain softmax to a cook, in three sentences." : "Once upon a time"];
     return html`<section class="empty" aria-labelledby="nothing-yet">
       ${icon("chat")}
       <h2 id="nothing-yet">Nothing written yet</h2>
-      ${model.chatTemplate ? html`<p>${model.id} is ready. What you write stays on this machine.</p>`
+      ${model.embedded ? html`<p>${model.id} is ready: a very small model that comes with Inkstone and runs offline. It chats a little, tells short stories, and makes mistakes.</p>
+          <p class="small">For a larger model, start Inkstone with <code>./inkstone serve -m model.gguf</code></p>`
+        : model.chatTemplate ? html`<p>${model.id} is ready. What you write stays on this machine.</p>`
         : html`<p>${model.id} continues text: it was not taught to answer. Write how a text begins, and it goes on from there.</p>`}
-      <div class="btns"><button class="btn" type="button" @click=${() => this.session.send(sample)}>${sample}</button></div>
+      <div class="btns">${samples.map(sample => html`<button class="btn" type="button" @click=${() => this.session.send(sample)}>${sample}</button>`)}</div>
     </section>`;
   }
 }
