@@ -33,6 +33,8 @@ final class OpCases {
             linear(cases, format, 1, 1024, 288);                   // more than one task of dots
             linear(cases, format, 4, 1024, 130);
             linear(cases, format, 13, 1024 + block, 70);           // more than one slice of k
+            if (format == DType.F32 || format == DType.Q4_K) linear(cases, format, 9, block, 1100);     // more than one slice of outputs, for dx
+            if (format == DType.F32) linear(cases, format, 1061, 37, 45);                               // and of rows, for dWeight
             if (format.isQuantized()) linear(cases, format, 1, 4096 + block, 19);
             int dim = format.isQuantized() ? 3 * block : 45;
             cases.add(op("embedding " + format, ints(3, 0, 9, 3, 7, 1, 1), weight(format, 10, dim)).exactly(in -> in.get(0).embedding(in.get(1))));
@@ -102,6 +104,9 @@ final class OpCases {
             }
         }
         attention(cases, heads82.bidirectional(), false, 1, 20, 150);
+        // long enough for the keys of a sequence to be shared out among tasks on the way back
+        var heads21 = new AttentionShape(2, 1, 8, 0.3f);
+        for (var special : new AttentionShape[] {heads21, heads21.withWindow(90), heads21.bidirectional()}) attention(cases, special, false, 3, 1100);
         for (int[] heads : new int[][] {{1, 1, 1}, {4, 4, 8}, {6, 2, 5}, {9, 3, 64}, {8, 1, 48}, {2, 2, 172}}) {
             attention(cases, heads, 1);
             attention(cases, heads, 7);

@@ -37,9 +37,9 @@ public final class CpuBackend implements Backend {
         }
         workers = new Workers(threads);
         scratch = new Scratch(threads);
-        var angles = new RopeAngles(workers);
-        kernels = new CpuKernels(workers, scratch, single, angles);
-        gradients = new CpuGradients(workers, scratch, single, gathered, angles);
+        var rope = new CpuRope(workers);
+        kernels = new CpuKernels(workers, scratch, single, rope);
+        gradients = new CpuGradients(workers, scratch, single, gathered, rope);
     }
 
     /** With {@link #defaultThreads}. */

@@ -13,6 +13,7 @@ final class CpuGradients implements Gradients {
     private final CpuLinearBackward linear;
     private final CpuExpertGradients experts;
     private final CpuRowGradients rows;
+    private final CpuRope rope;
     private final CpuActivationGradients activations;
     private final CpuLoss loss;
     private final CpuDropout dropout;
@@ -22,11 +23,13 @@ final class CpuGradients implements Gradients {
     /**
      * @param single   one block, for panels and sums that all workers have a part in
      * @param gathered another, for the rows of an expert
+     * @param rope     shared with the kernels, for the same angles
      */
-    CpuGradients(Workers workers, Scratch scratch, Scratch single, Scratch gathered, RopeAngles angles) {
+    CpuGradients(Workers workers, Scratch scratch, Scratch single, Scratch gathered, CpuRope rope) {
         linear = new CpuLinearBackward(workers, scratch, single);
         experts = new CpuExpertGradients(workers, linear, gathered);
-        rows = new CpuRowGradients(workers, scratch, single, angles);
+        this.rope = rope;
+        rows = new CpuRowGradients(workers, scratch, single);
         activations = new CpuActivationGradients(workers, scratch);
         loss = new CpuLoss(workers, scratch);
         dropout = new CpuDropout(workers, scratch);
@@ -48,7 +51,7 @@ final class CpuGradients implements Gradients {
     @Override public void map(Tensor dx, Tensor dy, Tensor x, Elementwise function) { activations.map(dx, dy, x, function); }
     @Override public void mul(Tensor da, Tensor db, Tensor dy, Tensor a, Tensor b) { activations.mul(da, db, dy, a, b); }
     @Override public void lerp(Tensor da, Tensor db, Tensor dWeight, Tensor dy, Tensor a, Tensor b, Tensor weight) { rows.lerp(da, db, dWeight, dy, a, b, weight); }
-    @Override public void rope(Tensor dx, Tensor dy, Tensor positions, Rope rope) { rows.rope(dx, dy, positions, rope); }
+    @Override public void rope(Tensor dx, Tensor dy, Tensor positions, Rope turns) { rope.turnBack(dx, dy, positions, turns); }
     @Override public void swiglu(Tensor dGate, Tensor dUp, Tensor dy, Tensor gate, Tensor up) { activations.swiglu(dGate, dUp, dy, gate, up); }
     @Override public void gelu(Tensor dx, Tensor dy, Tensor x) { activations.gelu(dx, dy, x); }
     @Override public void geglu(Tensor dGate, Tensor dUp, Tensor dy, Tensor gate, Tensor up) { activations.geglu(dGate, dUp, dy, gate, up); }

@@ -13,6 +13,7 @@ import inkstone.tensor.Tensor;
 final class CpuKernels implements Kernels {
     private final CpuLinear linear;
     private final CpuRows rows;
+    private final CpuRope rope;
     private final CpuActivations activations;
     private final CpuColumns columns;
     private final CpuExperts experts;
@@ -23,9 +24,10 @@ final class CpuKernels implements Kernels {
     private final CpuOptimizer optimizer;
 
     /** @param single one block, for kernels that call others or share one result */
-    CpuKernels(Workers workers, Scratch scratch, Scratch single, RopeAngles angles) {
+    CpuKernels(Workers workers, Scratch scratch, Scratch single, CpuRope rope) {
         linear = new CpuLinear(workers, scratch);
-        rows = new CpuRows(workers, scratch, angles);
+        rows = new CpuRows(workers, scratch);
+        this.rope = rope;
         activations = new CpuActivations(workers, scratch);
         columns = new CpuColumns(workers);
         experts = new CpuExperts(workers, linear, single);
@@ -41,7 +43,7 @@ final class CpuKernels implements Kernels {
     @Override public void add(Tensor y, Tensor a, Tensor b) { rows.add(y, a, b); }
     @Override public void rmsNorm(Tensor y, Tensor x, Tensor weight, float eps) { rows.rmsNorm(y, x, weight, eps); }
     @Override public void layerNorm(Tensor y, Tensor x, Tensor weight, Tensor bias, float eps) { rows.layerNorm(y, x, weight, bias, eps); }
-    @Override public void rope(Tensor y, Tensor x, Tensor positions, Rope rope) { rows.rope(y, x, positions, rope); }
+    @Override public void rope(Tensor y, Tensor x, Tensor positions, Rope turns) { rope.turn(y, x, positions, turns); }
     @Override public void swiglu(Tensor y, Tensor gate, Tensor up) { rows.swiglu(y, gate, up); }
     @Override public void gelu(Tensor y, Tensor x) { activations.gelu(y, x); }
     @Override public void geglu(Tensor y, Tensor gate, Tensor up) { activations.geglu(y, gate, up); }

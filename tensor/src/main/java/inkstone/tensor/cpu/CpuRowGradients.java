@@ -9,22 +9,19 @@ import static inkstone.tensor.cpu.Lanes.MEMORY;
 import static inkstone.tensor.cpu.Lanes.ORDER;
 import static inkstone.tensor.cpu.Lanes.address;
 
-import inkstone.tensor.Rope;
 import inkstone.tensor.Tensor;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
-/** Gradients of what goes by rows: norms, rotations, lookups, copies. Parallel over rows; sums over rows are taken by {@link ColumnSums}. */
+/** Gradients of what goes by rows: norms, lookups, copies. Parallel over rows; sums over rows are taken by {@link ColumnSums}. */
 final class CpuRowGradients {
     private final Workers workers;
     private final Scratch scratch;
     private final ColumnSums sums;
-    private final RopeAngles angles;
 
-    CpuRowGradients(Workers workers, Scratch scratch, Scratch single, RopeAngles angles) {
+    CpuRowGradients(Workers workers, Scratch scratch, Scratch single) {
         this.workers = workers;
         this.scratch = scratch;
-        this.angles = angles;
         sums = new ColumnSums(workers, single);
     }
 
@@ -152,50 +149,6 @@ final class CpuRowGradients {
                 MEMORY.set(FLOAT, toWeights + 4L * i, MEMORY.get(FLOAT, toWeights + 4L * i) + MEMORY.get(FLOAT, dot));
             }
         });
-    }
-
-    // ---- rotation ----------------------------------------------------------------------------------------------------------------------------------
-
-    void rope(Tensor dx, Tensor dy, Tensor positions, Rope rope) {
-        if (dx == null) return;
-        int width = dy.shape().last(), pairs = rope.frequencies().shape().last(), rest = rope.headDim() - 2 * pairs;
-        long to = address(dx), from = address(dy);
-        angles.take(positions, rope);
-        workers.split(dy.shape().dim(0), rowGrain(4 * width), (worker, first, end) -> {
-            for (int r = first; r < end; r++) {
-                for (int head = 0; head < width; head += rope.headDim()) {
-                    long at = 4L * ((long) r * width + head), beyond = at + 8L * pairs;
-                    if (rope.pairs() == Rope.Pairs.HALVES) turnHalves(to + at, from + at, angles, r * pairs, pairs); else turnPairs(to + at, from + at, angles, r * pairs, pairs);
-                    CpuRows.add(to + beyond, to + beyond, from + beyond, rest);
-                }
-            }
-        });
-    }
-
-    /** dx += dy turned back; pair i is elements i and i + pairs, its cosine and sine are number {@code from} + i. */
-    private static void turnHalves(long dx, long dy, RopeAngles angles, int from, int pairs) {
-        long dxHigh = dx + 4L * pairs, dyHigh = dy + 4L * pairs;
-        int i = 0;
-        for (int end = pairs - L; i <= end; i += L) {                                                                 // body
-            var a = FloatVector.fromMemorySegment(F, MEMORY, dy + 4L * i, ORDER);
-            var b = FloatVector.fromMemorySegment(F, MEMORY, dyHigh + 4L * i, ORDER);
-            var c = FloatVector.fromArray(F, angles.cos, from + i);
-            var s = FloatVector.fromArray(F, angles.sin, from + i);
-            FloatVector.fromMemorySegment(F, MEMORY, dx + 4L * i, ORDER).add(a.mul(c).add(b.mul(s))).intoMemorySegment(MEMORY, dx + 4L * i, ORDER);
-            FloatVector.fromMemorySegment(F, MEMORY, dxHigh + 4L * i, ORDER).add(b.mul(c).sub(a.mul(s))).intoMemorySegment(MEMORY, dxHigh + 4L * i, ORDER);
-        }
-        for (; i < pairs; i++) turnBack(dx + 4L * i, dxHigh + 4L * i, dy + 4L * i, dyHigh + 4L * i, angles.cos[from + i], angles.sin[from + i]);   // scalar tail
-    }
-
-    /** The same where pair i is elements 2 i and 2 i + 1. */
-    private static void turnPairs(long dx, long dy, RopeAngles angles, int from, int pairs) {
-        for (int i = 0; i < pairs; i++) turnBack(dx + 8L * i, dx + 8L * i + 4, dy + 8L * i, dy + 8L * i + 4, angles.cos[from + i], angles.sin[from + i]);
-    }
-
-    private static void turnBack(long toA, long toB, long fromA, long fromB, float cos, float sin) {
-        float a = MEMORY.get(FLOAT, fromA), b = MEMORY.get(FLOAT, fromB);
-        MEMORY.set(FLOAT, toA, MEMORY.get(FLOAT, toA) + (a * cos + b * sin));
-        MEMORY.set(FLOAT, toB, MEMORY.get(FLOAT, toB) + (b * cos - a * sin));
     }
 
     // ---- lookups and copies ------------------------------------------------------------------------------------------------------------------------

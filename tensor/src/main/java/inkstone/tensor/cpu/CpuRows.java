@@ -8,7 +8,6 @@ import static inkstone.tensor.cpu.Lanes.MEMORY;
 import static inkstone.tensor.cpu.Lanes.ORDER;
 import static inkstone.tensor.cpu.Lanes.address;
 
-import inkstone.tensor.Rope;
 import inkstone.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
@@ -22,12 +21,10 @@ final class CpuRows {
 
     private final Workers workers;
     private final Scratch scratch;
-    private final RopeAngles angles;
 
-    CpuRows(Workers workers, Scratch scratch, RopeAngles angles) {
+    CpuRows(Workers workers, Scratch scratch) {
         this.workers = workers;
         this.scratch = scratch;
-        this.angles = angles;
     }
 
     static int rowGrain(int width) { return Math.max(1, GRAIN / width); }
@@ -134,31 +131,6 @@ final class CpuRows {
             FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).sub(mean).intoMemorySegment(MEMORY, y + 4L * i, ORDER);
         }
         for (; i < count; i++) MEMORY.set(FLOAT, y + 4L * i, MEMORY.get(FLOAT, x + 4L * i) - mean);                   // scalar tail
-    }
-
-    void rope(Tensor y, Tensor x, Tensor positions, Rope rope) {
-        int width = x.shape().last(), pairs = rope.frequencies().shape().last();
-        long to = address(y), from = address(x);
-        angles.take(positions, rope);
-        workers.split(x.shape().dim(0), rowGrain(4 * width), (worker, first, end) -> {
-            for (int r = first; r < end; r++) {
-                for (int head = 0; head < width; head += rope.headDim()) {
-                    long at = 4L * ((long) r * width + head);
-                    if (rope.pairs() == Rope.Pairs.HALVES) turn(to + at, from + at, angles, r * pairs, pairs, 1, pairs); else turn(to + at, from + at, angles, r * pairs, pairs, 2, 1);
-                    MemorySegment.copy(MEMORY, from + at + 8L * pairs, MEMORY, to + at + 8L * pairs, 4L * (rope.headDim() - 2 * pairs));
-                }
-            }
-        });
-    }
-
-    /** Pair i is elements i · stride and i · stride + apart; its cosine and sine are number {@code from} + i. */
-    private static void turn(long y, long x, RopeAngles angles, int from, int pairs, int stride, int apart) {
-        for (int i = 0; i < pairs; i++) {
-            long first = 4L * i * stride, second = first + 4L * apart;
-            float a = MEMORY.get(FLOAT, x + first), b = MEMORY.get(FLOAT, x + second), c = angles.cos[from + i], s = angles.sin[from + i];
-            MEMORY.set(FLOAT, y + first, a * c - b * s);
-            MEMORY.set(FLOAT, y + second, a * s + b * c);
-        }
     }
 
     void swiglu(Tensor y, Tensor gate, Tensor up) {
