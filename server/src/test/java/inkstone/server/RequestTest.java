@@ -190,7 +190,7 @@ class RequestTest {
     @Test void theEmbeddedModelIsNamedAsSuchAndDrawsItsOwnWay() throws Exception {
         var model = FakeModel.create();
         var scheduler = FakeScheduler.free();
-        var served = new Served(model, scheduler, FakeModel.CONTEXT, new Served.KvMemory("f16", 1, 1), 1, null, true);
+        var served = new Served(model, scheduler, FakeModel.CONTEXT, new Served.KvMemory("f16", 1, 1), 1, null, true, new java.util.concurrent.atomic.AtomicReference<>());
         try (var embedded = StudioServer.start(new ServerSettings("127.0.0.1", 0, null, Limits.DEFAULT), served)) {
             var studio = Wire.get(embedded.port(), "/api/studio").json();
             assertTrue(studio.path("model").path("embedded").booleanValue());

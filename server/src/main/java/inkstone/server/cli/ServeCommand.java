@@ -138,16 +138,16 @@ final class ServeCommand implements Callable<Integer> {
     }
 
     /** What can be trained here; null where nothing can, and the page then has no place for it. */
-    private Training training(Served served) {
+    private Training training(Served served) throws IOException {
         if (!(served.model() instanceof LanguageModel language) || !Jvm.hasVectors()) return null;
         return new FineTuning(modelOptions.path(), served, language.backend() instanceof CpuBackend cpu ? cpu.threads() : CpuBackend.defaultThreads());
     }
 
     /** Null where nothing can be trained. A folder that cannot be used is no reason not to chat. */
     private Jobs jobs(Served served) {
-        var training = training(served);
-        if (training == null) return null;
         try {
+            var training = training(served);
+            if (training == null) return null;
             return Jobs.open(dataFolder, training);
         } catch (IOException problem) {
             command.commandLine().getErr().println("inkstone: warning: no training: " + Inkstone.told(problem));
