@@ -174,7 +174,7 @@ class NewJob extends TrainingElement {
     return html`<div class="takes" role="status"><p class="small"><span class="chip ${plan.problem ? "bad" : "ok"}">${icon(plan.problem ? "warn" : "ok")}${needs}</span>
         <span class="quiet">${count(plan.steps)} steps; learns ${short(plan.trainable)} of ${short(plan.parameters)} weights</span></p>
       <meter min="0" max=${plan.memoryFree} high=${0.9 * plan.memoryFree} optimum="0" value=${plan.memoryNeeded} aria-label="Memory: ${needs}"></meter>
-      ${plan.problem ? html`<p class="small">${plan.problem}</p>` : nothing}</div>`;
+      ${plan.problem ? html`<p class="small">${plan.problem[0].toUpperCase()}${plan.problem.slice(1)}</p>` : html`<p class="small quiet">The chat goes on meanwhile; both are slower then.</p>`}</div>`;
   }
 
   #set(key, value) {
