@@ -85,7 +85,8 @@ class TrainedStoriesTest {
             assertThat(page.locator(".takes")).containsText(STEPS + " steps");
             visit.screenshot("stories-train-new");
             button(visit, "Start").click();
-            page.locator("#both").waitFor(new Locator.WaitForOptions().setTimeout(LONG));         // a checkpoint is there
+            /* The first checkpoint is of step 5. */
+            assertThat(page.locator(".job")).containsText(Pattern.compile("step ([6-9]|[1-4]\\d) of " + STEPS), new LocatorAssertions.ContainsTextOptions().setTimeout(LONG));
             assertThat(page.locator(".job .chip")).hasText("Running");
 
             server.destroyForcibly().waitFor();
