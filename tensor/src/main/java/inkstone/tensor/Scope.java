@@ -99,10 +99,10 @@ public final class Scope implements AutoCloseable {
     /** A key for the next dropout. */
     long nextDrop() { return seed * 0x9E3779B97F4A7C15L + drops++; }
 
-    /** For {@link Tensor#local}. */
-    Tensor local(Tensor x, UnaryOperator<Tensor> block) {
+    /** For {@link Tensor#local} and, {@code always}, {@link Tensor#recomputed}. */
+    Tensor local(Tensor x, UnaryOperator<Tensor> block, boolean always) {
         if (!recording) return withoutTrace(() -> block.apply(x));
-        if (!recompute) return block.apply(x);
+        if (!recompute && !always) return block.apply(x);
         int dropsBefore = drops;
         recording = false;
         Tensor kept;

@@ -102,7 +102,12 @@ public final class Tensor {
      * {@code block} of this activation, keeping only the result: the memory of everything else that it made is handed out again, so the layers of a model need the memory
      * of one. Nothing but the result may be used afterwards.
      */
-    public Tensor local(UnaryOperator<Tensor> block) { return scope.local(this, block); }
+    public Tensor local(UnaryOperator<Tensor> block) { return scope.local(this, block, false); }
+
+    /**
+     * As {@link #local}, and in every training scope the block is computed once more on the way back: for blocks that are small to compute and large to keep, such as logits.
+     */
+    public Tensor recomputed(UnaryOperator<Tensor> block) { return scope.local(this, block, true); }
 
     // ---- gradients ---------------------------------------------------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ final class FineTuneCommand implements Callable<Integer> {
     @Option(names = {"-m", "--model"}, paramLabel = "MODEL", required = true, description = "A .gguf file in any format, or a folder with safetensors, config.json and tokenizer.json.")
     private Path model;
 
-    @Option(names = "--data", paramLabel = "FILE", required = true, description = "Examples: chats, instructions, prompts with answers, text, CSV; the command data shows what is made of them.")
+    @Option(names = "--data", paramLabel = "FILE", required = true, description = "Examples: chats, instructions, prompts with answers, text, pairs of answers, CSV; the command data shows what is made of them.")
     private Path data;
 
     @Option(names = {"-o", "--output"}, paramLabel = "FOLDER", required = true, description = "Folder for checkpoints and the result.")
@@ -39,7 +39,7 @@ final class FineTuneCommand implements Callable<Integer> {
     private String format;
 
     @Option(names = "--method", paramLabel = "M", defaultValue = "lora",
-        description = "lora (also beside quantized weights, then called QLoRA), dora, full. Default: ${DEFAULT-VALUE}.")
+        description = "lora (also beside quantized weights, then called QLoRA), dora, full; dpo, which learns to prefer one answer to another. Default: ${DEFAULT-VALUE}.")
     private String method;
 
     @Option(names = "--rank", paramLabel = "N", description = "Rank of the low-rank change. Default: 16.") private Integer rank;
@@ -55,6 +55,7 @@ final class FineTuneCommand implements Callable<Integer> {
     @Option(names = "--context", paramLabel = "N", description = "Most tokens of an example. Default: what the model was made for, at most a batch.") private Integer context;
     @Option(names = "--validation", paramLabel = "SHARE", description = "Examples kept back. Default: 0.1.") private Double validation;
     @Option(names = "--patience", paramLabel = "N", description = "Evaluations without a better validation loss until it ends. Default: it does not end early.") private Integer patience;
+    @Option(names = "--beta", paramLabel = "B", description = "Of dpo: how strongly the model is kept near the one it began as. Default: 0.1.") private Float beta;
     @Option(names = "--recompute", description = "Compute layers twice to save memory.") private boolean recompute;
     @Option(names = "--seed", paramLabel = "N", description = "Default: 1.") private Long seed;
     @Option(names = {"-t", "--threads"}, paramLabel = "N", description = "Threads that compute. Default: one for each core.") private Integer threads;
@@ -88,13 +89,14 @@ final class FineTuneCommand implements Callable<Integer> {
 
     private FineTuneSettings settings() {
         var usual = FineTuneSettings.usual(model, data, named(FineTuneSettings.Method.values(), "--method", method.equalsIgnoreCase("qlora") ? "lora" : method), out);
+        if (beta != null && usual.method() != FineTuneSettings.Method.DPO) throw wrong("--beta belongs to --method dpo");
         int usedRank = rank == null ? usual.rank() : rank;
         try {
             return new FineTuneSettings(model, data, format == null ? null : named(Format.values(), "--format", format.replace('-', '_')), usual.method(), usedRank,
                 alpha == null ? 2f * usedRank : alpha, dropout == null ? usual.dropout() : dropout, targets == null ? usual.targets() : targets, epochs == null ? usual.epochs() : epochs,
                 steps == null ? 0 : steps, rate == null ? 0 : rate, schedule == null ? usual.schedule() : named(Schedule.Shape.values(), "--schedule", schedule),
                 batchTokens == null ? usual.batchTokens() : batchTokens, accumulate == null ? 1 : accumulate, context == null ? 0 : context,
-                validation == null ? usual.validationShare() : validation, patience == null ? 0 : patience, usual.beta(), recompute, seed == null ? 1 : seed, out);
+                validation == null ? usual.validationShare() : validation, patience == null ? 0 : patience, beta == null ? usual.beta() : beta, recompute, seed == null ? 1 : seed, out);
         } catch (IllegalArgumentException problem) {
             throw wrong(problem.getMessage());
         }

@@ -27,7 +27,8 @@ final class TrainingTerminal implements Consumer<TrainingEvent>, AutoCloseable {
             case TrainingEvent.Step e -> step(e);
             case TrainingEvent.Started e -> line("%s: %,d parameters, %,d of them learn; %,d steps%s%s".formatted(e.what(), e.parameters(), e.trainable(), e.steps(),
                 e.fromStep() > 0 ? ", from step %,d".formatted(e.fromStep()) : "", e.predictedBytes() > 0 ? "; needs %.1f GB of memory".formatted(e.predictedBytes() / 1e9) : ""));
-            case TrainingEvent.Evaluation e -> line("step %,d: validation loss %.4f, perplexity %.2f".formatted(e.step(), e.loss(), Math.exp(e.loss())));
+            case TrainingEvent.Evaluation e -> line("step %,d: validation loss %.4f, %s".formatted(e.step(), e.loss(),
+                Double.isNaN(e.accuracy()) ? "perplexity %.2f".formatted(Math.exp(e.loss())) : "%.1f%% decided rightly".formatted(100 * e.accuracy())));
             case TrainingEvent.Sample e -> line("step %,d: \"%s\" -> %s".formatted(e.step(), e.prompt(), e.text().strip().replace("\n", "\n    ")));
             case TrainingEvent.Saved e -> line("step %,d: saved".formatted(e.step()));
             case TrainingEvent.Finished e -> line("step %,d: %s".formatted(e.step(), switch (e.end()) {

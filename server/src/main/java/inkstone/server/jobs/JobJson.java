@@ -39,7 +39,10 @@ public final class JobJson {
                 json.put("tokens", e.tokens());
                 number(json, "secondsLeft", e.secondsLeft());
             }
-            case TrainingEvent.Evaluation e -> number(json.put("type", "evaluation").put("step", e.step()), "loss", e.loss());
+            case TrainingEvent.Evaluation e -> {
+                number(json.put("type", "evaluation").put("step", e.step()), "loss", e.loss());
+                if (!Double.isNaN(e.accuracy())) json.put("accuracy", e.accuracy());
+            }
             case TrainingEvent.Sample e -> json.put("type", "sample").put("step", e.step()).put("prompt", e.prompt()).put("text", e.text());
             /* Of the path the file's name alone: where this machine keeps things is nobody else's matter. */
             case TrainingEvent.Saved e -> json.put("type", "saved").put("step", e.step()).put("checkpoint", e.checkpoint().getFileName().toString());

@@ -59,7 +59,7 @@ class InkstoneTest {
         }
     }
 
-    @ParameterizedTest @ValueSource(strings = {"", "serve", "chat", "tokenize", "embed", "logits", "perplexity", "bench", "convert", "quantize", "imatrix", "train", "data"})
+    @ParameterizedTest @ValueSource(strings = {"", "serve", "chat", "tokenize", "embed", "logits", "perplexity", "bench", "convert", "quantize", "imatrix", "train", "data", "finetune"})
     void everyCommandHasHelp(String command) {
         var ended = command.isEmpty() ? run("--help") : run(command, "--help");
         assertEquals(0, ended.code, ended.err);
@@ -94,6 +94,16 @@ class InkstoneTest {
         assertOneLine(2, "</s>", run("train", "tokenizer", "--vocab", "300", "--eos", "</s>", "-o", "x.json", "y.txt"));
         assertOneLine(2, "--model", run("data", "x.jsonl"));
         assertOneLine(2, "no data format yaml; there are chat sharegpt", run("data", "-m", "x.gguf", "x.jsonl", "--format", "yaml"));
+        assertOneLine(2, "--data", run("finetune", "-m", "x.gguf", "-o", "y"));
+        assertOneLine(2, "x.gguf does not exist", run("finetune", "-m", "x.gguf", "--data", "x.jsonl", "-o", "y"));
+        var here = folder.toString();
+        assertOneLine(2, "x.jsonl does not exist", run("finetune", "-m", here, "--data", "x.jsonl", "-o", "y"));
+        assertOneLine(2, "--method: no ppo; there are [lora, dora, full, dpo", run("finetune", "-m", here, "--data", here, "-o", "y", "--method", "ppo"));
+        assertOneLine(2, "--beta belongs to --method dpo", run("finetune", "-m", here, "--data", here, "-o", "y", "--beta", "0.2"));
+        assertOneLine(2, "beta: expected above 0", run("finetune", "-m", here, "--data", here, "-o", "y", "--method", "dpo", "--beta", "0"));
+        assertOneLine(2, "rank: expected 1 to 1024", run("finetune", "-m", here, "--data", here, "-o", "y", "--rank", "0"));
+        assertOneLine(2, "dropout", run("finetune", "-m", here, "--data", here, "-o", "y", "--dropout", "1"));
+        assertOneLine(2, "--threads", run("finetune", "-m", here, "--data", here, "-o", "y", "--threads", "0"));
         assertOneLine(2, "validation share", run("data", "-m", "x.gguf", "x.jsonl", "--validation", "1.5"));
     }
 

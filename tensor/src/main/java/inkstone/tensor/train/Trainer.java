@@ -39,6 +39,9 @@ public final class Trainer implements AutoCloseable {
         /** Mean loss on the validation part; NaN where there is none. Records nothing. */
         double evaluate() throws IOException;
 
+        /** Share that the model decided rightly in the last evaluation; NaN where it decides nothing. */
+        default double accuracy() { return Double.NaN; }
+
         /** What the model makes now, at an evaluation. */
         default void sample(long step, Consumer<TrainingEvent> events) throws IOException {}
 
@@ -183,7 +186,7 @@ public final class Trainer implements AutoCloseable {
         scope.reset();
         double loss = task.evaluate();
         if (!Double.isNaN(loss)) {
-            events.accept(new TrainingEvent.Evaluation(step, loss));
+            events.accept(new TrainingEvent.Evaluation(step, loss, task.accuracy()));
             evaluationsSinceBest++;
             if (loss < bestLoss) {
                 bestLoss = loss;

@@ -21,8 +21,13 @@ public sealed interface TrainingEvent {
      */
     record Step(long step, long steps, double loss, double learningRate, double gradientNorm, double tokensPerSecond, long tokens, double secondsLeft) implements TrainingEvent {}
 
-    /** Mean loss on the validation part; the perplexity of text is its exponential. */
-    record Evaluation(long step, double loss) implements TrainingEvent {}
+    /**
+     * @param loss     mean on the validation part; the perplexity of text is its exponential
+     * @param accuracy share of the validation part that the model decides rightly; NaN where it decides nothing
+     */
+    record Evaluation(long step, double loss, double accuracy) implements TrainingEvent {
+        public Evaluation(long step, double loss) { this(step, loss, Double.NaN); }
+    }
 
     record Sample(long step, String prompt, String text) implements TrainingEvent {}
 

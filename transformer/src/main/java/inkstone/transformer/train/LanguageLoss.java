@@ -16,17 +16,55 @@ public final class LanguageLoss {
 
     /** F32 [1]: the sum of the losses of all learned rows, times {@code scale}. In a training scope the head is carried back at once, so the gradient of the result must be 1. */
     public static Tensor of(CausalModel model, Scope scope, TokenBatch batch, float scale) {
-        var hidden = model.forward(scope.ints(batch.tokens()), Packed.of(scope, batch.lengths()));
-        int[] learned = IntStream.range(0, batch.targets().length).filter(row -> batch.targets()[row] >= 0).toArray();
-        if (learned.length == 0) throw new IllegalArgumentException("a batch without a learned token has no loss");
-        int[] targets = IntStream.of(learned).map(row -> batch.targets()[row]).toArray();
-        var rows = learned.length == batch.targets().length ? hidden : hidden.gatherRows(scope.ints(learned));
-        int part = Math.max(LEAST_ROWS, LOGITS / model.config().vocabularySize());
+        return overParts(Learned.of(model, scope, batch), (learned, start, end) ->
+            scope.immediately(() -> learned.losses(model, scope, learned.hidden.rows(start, end), start, end).sum().scale(scale)));
+    }
+
+    /**
+     * F32 [1, sequences]: for each sequence the sum of the losses of its learned rows, which is -ln of the probability of what is learned of it. The head is computed once more
+     * on the way back, so its gradient may be any.
+     */
+    public static Tensor ofEach(CausalModel model, Scope scope, TokenBatch batch) {
+        var sequenceOf = new int[batch.size()];
+        for (int sequence = 0, row = 0; sequence < batch.lengths().length; row += batch.lengths()[sequence++]) Arrays.fill(sequenceOf, row, row + batch.lengths()[sequence], sequence);
+        return overParts(Learned.of(model, scope, batch), (learned, start, end) -> {
+            int n = end - start;
+            var members = new float[Math.multiplyExact(batch.lengths().length, n)];
+            for (int i = 0; i < n; i++) members[sequenceOf[learned.rows[start + i]] * n + i] = 1;
+            return learned.hidden.rows(start, end).recomputed(hidden ->
+                learned.losses(model, scope, hidden, start, end).view(1, n).linear(scope.floats(members, batch.lengths().length, n), null));
+        });
+    }
+
+    /**
+     * The rows of a batch that have targets.
+     *
+     * @param hidden  [n, dim]
+     * @param rows    [n], their places in the batch
+     * @param targets [n]
+     * @param part    rows whose logits exist at a time
+     */
+    private record Learned(Tensor hidden, int[] rows, int[] targets, int part) {
+        static Learned of(CausalModel model, Scope scope, TokenBatch batch) {
+            var hidden = model.forward(scope.ints(batch.tokens()), Packed.of(scope, batch.lengths()));
+            int[] rows = IntStream.range(0, batch.targets().length).filter(row -> batch.targets()[row] >= 0).toArray();
+            if (rows.length == 0) throw new IllegalArgumentException("a batch without a learned token has no loss");
+            int[] targets = IntStream.of(rows).map(row -> batch.targets()[row]).toArray();
+            return new Learned(rows.length == batch.size() ? hidden : hidden.gatherRows(scope.ints(rows)), rows, targets,
+                Math.max(LEAST_ROWS, LOGITS / model.config().vocabularySize()));
+        }
+
+        Tensor losses(CausalModel model, Scope scope, Tensor hidden, int start, int end) {
+            return model.logits(hidden).crossEntropy(scope.ints(Arrays.copyOfRange(targets, start, end)));
+        }
+    }
+
+    private interface Part { Tensor of(Learned learned, int start, int end); }
+
+    private static Tensor overParts(Learned learned, Part part) {
         Tensor sum = null;
-        for (int from = 0; from < targets.length; from += part) {
-            int start = from, end = Math.min(targets.length, from + part);
-            var loss = scope.immediately(() ->
-                model.logits(rows.rows(start, end)).crossEntropy(scope.ints(Arrays.copyOfRange(targets, start, end))).sum().scale(scale));
+        for (int from = 0; from < learned.targets.length; from += learned.part) {
+            var loss = part.of(learned, from, Math.min(learned.targets.length, from + learned.part));
             sum = sum == null ? loss : sum.add(loss);
         }
         return sum;

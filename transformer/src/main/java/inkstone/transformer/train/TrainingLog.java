@@ -85,7 +85,10 @@ public final class TrainingLog implements Consumer<TrainingEvent> {
                 "predicted_bytes", e.predictedBytes());
             case TrainingEvent.Step e -> put(json, "step", e.step(), "loss", e.loss(), "learning_rate", e.learningRate(), "gradient_norm", e.gradientNorm(),
                 "tokens_per_second", e.tokensPerSecond(), "tokens", e.tokens());
-            case TrainingEvent.Evaluation e -> put(json, "step", e.step(), "loss", e.loss(), "perplexity", Math.exp(e.loss()));
+            case TrainingEvent.Evaluation e -> {
+                put(json, "step", e.step(), "loss", e.loss());
+                if (Double.isNaN(e.accuracy())) put(json, "perplexity", Math.exp(e.loss())); else put(json, "accuracy", e.accuracy());
+            }
             case TrainingEvent.Sample e -> put(json, "step", e.step(), "prompt", e.prompt(), "text", e.text());
             case TrainingEvent.Saved e -> put(json, "step", e.step());
             case TrainingEvent.Finished e -> put(json, "step", e.step(), "end", e.end().name());

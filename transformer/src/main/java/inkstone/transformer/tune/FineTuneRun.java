@@ -25,6 +25,7 @@ import inkstone.transformer.train.TokenBatch;
 import inkstone.transformer.train.TokenBatches;
 import inkstone.transformer.train.TrainedModel;
 import inkstone.transformer.train.TrainingLog;
+import inkstone.transformer.tune.FineTuneSettings.Method;
 import inkstone.transformer.tune.data.DataReport;
 import inkstone.transformer.tune.data.ExampleBatches;
 import inkstone.transformer.tune.data.ExampleSet;
@@ -39,6 +40,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 
 /**
  * One fine-tuning of a model, from its data to its result, in one folder: checkpoint, log, curves, and at the end the adapter (a PEFT folder and a GGUF file) or the whole model.
@@ -62,10 +64,10 @@ public final class FineTuneRun implements AutoCloseable {
         this.backend = backend;
         Files.createDirectories(settings.out());
         this.parameters = new Parameters(backend);
-        boolean full = settings.method() == FineTuneSettings.Method.FULL;
+        boolean full = settings.method() == Method.FULL;
         try {
             base = full ? Models.open(whole(), backend, source -> new LearningWeights(source, parameters, backend, LearningWeights.ALL)) : Models.open(settings.model(), backend);
-            adapter = full ? null : new TrainableAdapter(new TrainableAdapter.Settings(settings.rank(), settings.alpha(), settings.method() == FineTuneSettings.Method.DORA,
+            adapter = full ? null : new TrainableAdapter(new TrainableAdapter.Settings(settings.rank(), settings.alpha(), settings.method() == Method.DORA,
                 TrainableAdapter.targets(settings.targets(), base.adapterBase()), settings.seed()), backend, parameters::add, x -> x.dropout(settings.dropout()));
         } catch (IOException | RuntimeException problem) {
             parameters.close();
@@ -91,9 +93,14 @@ public final class FineTuneRun implements AutoCloseable {
 
     /** Throws {@link ModelException} where the method does not learn from such examples. */
     public static void requireFitting(FineTuneSettings settings, DataReport report) {
-        if (report.format() == Format.PREFERENCE || report.format() == Format.LABELLED) {
-            throw new ModelException("%s holds %s, which %s does not learn from".formatted(settings.data(), report.format().label(), settings.method()));
-        }
+        List<Method> fitting = switch (report.format()) {
+            case PREFERENCE -> List.of(Method.DPO);
+            case LABELLED -> List.of();
+            case CHAT, SHAREGPT, ALPACA, PROMPT_COMPLETION, TEXT -> List.of(Method.LORA, Method.DORA, Method.FULL);
+        };
+        if (fitting.contains(settings.method())) return;
+        throw new ModelException("%s holds %s data, which %s does not learn from; %s".formatted(settings.data(), report.format().label(), settings.method().label(),
+            fitting.isEmpty() ? "write the label as the answer to a prompt" : "what does: " + fitting.stream().map(Method::label).collect(Collectors.joining(", "))));
     }
 
     private Path whole() throws IOException { return whole(settings); }
@@ -109,7 +116,7 @@ public final class FineTuneRun implements AutoCloseable {
     private int context() { return context(settings, base); }
 
     private static int context(FineTuneSettings settings, LanguageModel base) {
-        int most = Math.min(base.config().contextLength(), settings.batchTokens());
+        int most = Math.min(base.config().contextLength(), settings.method() == Method.DPO ? settings.batchTokens() / 2 : settings.batchTokens());
         return settings.context() == 0 ? most : Math.min(settings.context(), most);
     }
 
@@ -132,11 +139,13 @@ public final class FineTuneRun implements AutoCloseable {
     public End run(TrainingControl control, Consumer<TrainingEvent> events) throws IOException {
         int steps = steps(), evaluateEvery = Math.max(1, steps / EVALUATIONS);
         var schedule = new Schedule(settings.schedule(), settings.rate(), Math.min(steps, Math.max(1, steps / 20)), steps, 0.1);
-        float decay = settings.method() == FineTuneSettings.Method.FULL ? 0.01f : 0;
+        float decay = settings.method() == Method.FULL ? 0.01f : 0;
         var optimizer = new AdamW(backend, parameters.tensors(), new AdamW.Settings(0.9f, 0.999f, 1e-8f, decay, false), settings.seed());
-        var what = "%s of %s".formatted(settings.method().name().toLowerCase(java.util.Locale.ROOT), base.name());
+        var what = "%s of %s".formatted(settings.method().label(), base.name());
         var run = new Trainer.Settings(what, schedule, settings.accumulate(), 1, evaluateEvery, evaluateEvery, settings.patience(), 0, settings.recompute(), settings.seed());
-        var task = new LanguageTask(tuned.model(), tuned.model(), backend, batches(data.training()), validation(), this::sample);
+        var task = settings.method() == Method.DPO
+            ? new PreferenceTask(tuned.model(), base.model(), backend, settings.beta(), batches(data.training()), validation(), this::sample)
+            : new LanguageTask(tuned.model(), tuned.model(), backend, batches(data.training()), validation(), this::sample);
         try (var trainer = new Trainer(backend, parameters, optimizer, run, settings.out())) {
             var end = trainer.run(task, control, 0, base.parameters(), new TrainingLog(settings.out(), what).andThen(events));
             if (end != End.CANCELLED) {
@@ -201,7 +210,7 @@ public final class FineTuneRun implements AutoCloseable {
         var peft = settings.out().resolve(PEFT);
         deleteFolder(peft);
         if (base.adapterBase().layout() != null) PeftFolder.write(learned, base.adapterBase(), base.name(), peft);
-        if (settings.method() != FineTuneSettings.Method.DORA) {
+        if (settings.method() != Method.DORA) {
             Files.deleteIfExists(settings.out().resolve(GGUF_LORA));
             GgufLora.write(learned, base.adapterBase(), settings.out().resolve(GGUF_LORA));
         }

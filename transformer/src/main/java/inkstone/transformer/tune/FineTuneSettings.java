@@ -4,6 +4,7 @@ import inkstone.tensor.train.Schedule;
 import inkstone.transformer.tune.data.Format;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * How a model is to be fine-tuned.
@@ -45,6 +46,9 @@ public record FineTuneSettings(Path model, Path data, Format format, Method meth
         private final double usualRate;
 
         Method(double usualRate) { this.usualRate = usualRate; }
+
+        /** As people write it. */
+        public String label() { return name().toLowerCase(Locale.ROOT); }
     }
 
     public FineTuneSettings {
@@ -59,7 +63,7 @@ public record FineTuneSettings(Path model, Path data, Format format, Method meth
         require(context == 0 || context >= 8, "context: expected 8 or more tokens, got %s", context);
         require(validationShare >= 0 && validationShare <= 0.5, "validation share: expected 0 to 0.5, got %s", validationShare);
         require(patience >= 0, "patience: expected 0 or more, got %s", patience);
-        require(beta > 0, "beta: expected above 0, got %s", beta);
+        require(beta > 0 && Float.isFinite(beta), "beta: expected above 0, got %s", beta);
         targets = List.copyOf(targets);
     }
 
