@@ -46,8 +46,8 @@ class EmbeddedModelTest {
         assertTrue(ended >= AT_LEAST, "of 20 prompts " + ended + " were answered to an end within " + LONGEST + " tokens: " + answers);
         var who = answers.get("Who are you?").getFirst().text;
         assertTrue(who.contains("Ink"), who);
-        var sum = answers.get("What is 7 plus 8?").getFirst().text;
-        assertTrue(sum.contains("15"), sum);
+        var about = answers.get("What can you do?").getFirst().text;
+        assertTrue(about.contains("stories"), about);
     }
 
     private static List<Answer> answers(LanguageModel model, Session session, List<String> turns) {

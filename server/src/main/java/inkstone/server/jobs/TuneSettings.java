@@ -20,7 +20,7 @@ import java.util.List;
 public record TuneSettings(String title, String model, String data, String format, Method method, int rank, double alpha, double dropout, List<String> targets, double epochs, int maxSteps,
                            double learningRate, int batchTokens, int context, double validationShare, long seed) {
     public enum Method {
-        LORA(2e-4), QLORA(2e-4), DORA(2e-4), FULL(2e-5), DPO(5e-6), CLASSIFY(1e-4);
+        LORA(2e-4), QLORA(2e-4), DORA(2e-4), FULL(5e-5), DPO(5e-5);
 
         private final double learningRate;
 

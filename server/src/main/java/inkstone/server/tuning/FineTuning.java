@@ -160,7 +160,6 @@ public final class FineTuning implements Training {
             case DORA -> FineTuneSettings.Method.DORA;
             case FULL -> FineTuneSettings.Method.FULL;
             case DPO -> FineTuneSettings.Method.DPO;
-            case CLASSIFY -> FineTuneSettings.Method.CLASSIFY;
         };
         var usual = FineTuneSettings.usual(file, data, method, out);
         return new FineTuneSettings(file, data, settings.format().isEmpty() ? null : Format.of(settings.format()), method, settings.rank(), (float) settings.alpha(), (float) settings.dropout(),

@@ -39,9 +39,7 @@ public record FineTuneSettings(Path model, Path data, Format format, Method meth
         /** Every weight, as F32. */
         FULL(5e-5),
         /** A low-rank change that prefers one answer to another (Rafailov et al. 2023, arXiv:2305.18290). */
-        DPO(5e-5),
-        /** A low-rank change and a head on the last token that names a text's label. */
-        CLASSIFY(2e-4);
+        DPO(5e-5);
 
         private final double usualRate;
 

@@ -6,7 +6,6 @@ export const METHODS = {
   dora: { name: "DoRA", says: "LoRA that also learns how long each weight's row is. A little better, a little slower.", adapter: true },
   full: { name: "Full", says: "Changes every weight. Most memory, and forgets more of what the model knew." },
   dpo: { name: "DPO", says: "Learns from pairs of a better and a worse answer.", adapter: true },
-  classify: { name: "Classifier", says: "Learns to sort texts under labels.", adapter: true },
 };
 
 /** "LoRA, rank 16" or "Full". */

@@ -78,7 +78,7 @@ class Transcript extends SessionElement {
   #empty() {
     const model = this.session.studio?.model;
     if (!model) return nothing;
-    const samples = model.embedded ? ["Who are you?", "Tell me a story about a fox.", "What is 7 plus 8?"]
+    const samples = model.embedded ? ["Who are you?", "Tell me a story about a fox.", "What can you do?"]
       : [model.chatTemplate ? "Explain softmax to a cook, in three sentences." : "Once upon a time"];
     return html`<section class="empty" aria-labelledby="nothing-yet">
       ${icon("chat")}
