@@ -38,6 +38,7 @@ class Chart extends InkElement {
     const line = points => points.map((point, i) => `${i ? "L" : "M"}${point.step} ${y(point.loss).toFixed(2)}`).join("");
     const ends = this.#ends(training.at(-1), heldOut.at(-1), x, y), zone = this.memorising && best && heldOut.at(-1).loss > best.loss * RISEN;
     const right = best && x(best.step) < 60;   // curves fall: there is room on the right
+    const up = best && x(best.step) > 76 ? 30 : 0;   // where the lines end their own words stand
     return html`<div class="plot">
       <svg class="chart" height=${HEIGHT} aria-hidden="true">${shown.map(mark => svg`<text x="0" y="${y(mark)}%" dy="4">${mark}</text>`)}</svg>
       <svg class="chart" height=${HEIGHT} role="img" aria-labelledby="chart-title chart-text"><title id="chart-title">Loss while training</title><desc id="chart-text">${this.#sentence(training, heldOut, best)}</desc>
@@ -46,8 +47,8 @@ class Chart extends InkElement {
           ${shown.map(mark => svg`<line class="grid" x1="0" x2=${last} y1=${y(mark)} y2=${y(mark)}/>`)}
           <path class="ln a" d=${line(training)}/><path class="ln b" d=${line(heldOut)}/></svg>
         ${best && best.step > 0 ? svg`<line class="rule" x1="${x(best.step)}%" x2="${x(best.step)}%" y1="0" y2="100%"/><circle class="dot" cx="${x(best.step)}%" cy="${y(best.loss)}%" r="5"/>
-          <text class="ink" x="${x(best.step)}%" y="${Math.max(y(best.loss), 22)}%" dx=${right ? 9 : -9} dy="-34" text-anchor=${right ? "start" : "end"}>best: ${loss(best.loss)}</text>
-          <text x="${x(best.step)}%" y="${Math.max(y(best.loss), 22)}%" dx=${right ? 9 : -9} dy="-18" text-anchor=${right ? "start" : "end"}>step ${count(best.step)}</text>` : nothing}
+          <text class="ink" x="${x(best.step)}%" y="${Math.max(y(best.loss), up ? 34 : 22)}%" dx=${right ? 9 : -9} dy=${-34 - up} text-anchor=${right ? "start" : "end"}>best: ${loss(best.loss)}</text>
+          <text x="${x(best.step)}%" y="${Math.max(y(best.loss), up ? 34 : 22)}%" dx=${right ? 9 : -9} dy=${-18 - up} text-anchor=${right ? "start" : "end"}>step ${count(best.step)}</text>` : nothing}
         ${zone ? svg`<text class="w" x="${x(best.step)}%" y="14" dx="8">memorising</text>` : nothing}
         ${ends.map(({ name, at, text, anchor }) => svg`<text class=${name} x="${at[0]}%" y="${at[1]}%" dx=${anchor === "end" ? -9 : 9} dy="4" text-anchor=${anchor}>${text}</text>`)}
       </svg>
