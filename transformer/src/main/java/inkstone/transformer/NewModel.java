@@ -1,5 +1,6 @@
 package inkstone.transformer;
 
+import inkstone.tensor.Backend;
 import inkstone.tensor.DType;
 import inkstone.tensor.ModelException;
 import inkstone.tensor.Rope;
@@ -57,11 +58,14 @@ public final class NewModel {
         var vocabulary = Tokenizers.toGguf(tokenizer);
         if (!(vocabulary.get("tokenizer.ggml.tokens") instanceof java.util.List<?> tokens)) throw new ModelException("%s: the tokenizer has no list of tokens".formatted(tokenizer));
         var config = size.config(tokens.size());
+        var parameters = parameters(size, tokens.size());
+        long numbers = parameters.values().stream().mapToLong(Shape::elements).sum();
+        MachineMemory.require(2 * DType.F32.bytes(numbers), "training %s of %,d parameters, with gradients and nothing else,".formatted(name, numbers), "a smaller model");
         var writer = new GgufWriter().string("general.architecture", size.architecture()).string("general.name", name).u32("general.file_type", 0);
         keys(config).forEach((key, value) -> Converter.put(writer, key, value));
         vocabulary.forEach((key, value) -> Converter.put(writer, key, value));
         if (chatTemplate != null) writer.string("tokenizer.chat_template", chatTemplate);
-        parameters(size, config).forEach((parameter, shape) -> writer.tensor(new TensorInfo(parameter, DType.F32, shape),
+        parameters.forEach((parameter, shape) -> writer.tensor(new TensorInfo(parameter, DType.F32, shape),
             out -> out.write(MemorySegment.ofArray(values(parameter, shape, size.layers(), seed)))));
         writer.write(target);
     }
@@ -75,31 +79,41 @@ public final class NewModel {
         return keys;
     }
 
+    /** Weights that have what a model of this size asks for. */
+    abstract static class Parts implements Weights {
+        private final Size size;
+
+        Parts(Size size) { this.size = size; }
+
+        @Override public final Tensor floats(String name, int... dims) { return tensor(name, dims); }
+
+        @Override public final boolean has(String name) {
+            if (name.equals("output.weight")) return !size.tied();
+            return size.architecture().equals("gpt2") && (name.endsWith(".bias") || name.endsWith("attn_qkv.weight"));
+        }
+    }
+
+    static CausalModel build(Size size, int vocabulary, Parts parts, Backend backend) {
+        var config = size.config(vocabulary);
+        return size.architecture().equals("llama") ? Llama.of(config, null, parts, backend) : Gpt2.of(config, parts);
+    }
+
     /** What the model asks for when it is built. */
-    private static Map<String, Shape> parameters(Size size, DecoderConfig config) {
+    private static Map<String, Shape> parameters(Size size, int vocabulary) {
         var asked = new LinkedHashMap<String, Shape>();
-        var blueprint = new Weights() {
+        var blueprint = new Parts(size) {
             @Override public Tensor tensor(String name, int... dims) {
                 asked.put(name, new Shape(dims));
                 try (var arena = Arena.ofConfined()) {                                                    // a shape without memory
                     return Tensor.of(DType.F32, MemorySegment.NULL.reinterpret(DType.F32.bytes(new Shape(dims).elements()), arena, null), dims);
                 }
             }
-
-            @Override public Tensor floats(String name, int... dims) { return tensor(name, dims); }
-
-            @Override public boolean has(String name) {
-                if (name.equals("output.weight")) return !size.tied();
-                return size.architecture().equals("gpt2") && (name.endsWith(".bias") || name.endsWith("attn_qkv.weight"));
-            }
         };
-        try (var backend = new ReferenceBackend()) {
-            if (size.architecture().equals("llama")) Llama.of(config, null, blueprint, backend); else Gpt2.of(config, blueprint);
-        }
+        try (var backend = new ReferenceBackend()) { build(size, vocabulary, blueprint, backend); }
         return asked;
     }
 
-    private static float[] values(String name, Shape shape, int layers, long seed) {
+    static float[] values(String name, Shape shape, int layers, long seed) {
         var values = new float[Math.toIntExact(shape.elements())];
         if (name.endsWith(".bias")) return values;
         if (shape.rank() == 1) {

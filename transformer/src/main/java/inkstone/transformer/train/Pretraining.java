@@ -3,6 +3,7 @@ package inkstone.transformer.train;
 import inkstone.tensor.Backend;
 import inkstone.tensor.DType;
 import inkstone.tensor.ModelException;
+import inkstone.tensor.Tensor;
 import inkstone.tensor.train.AdamW;
 import inkstone.tensor.train.LearningWeights;
 import inkstone.tensor.train.Muon;
@@ -18,18 +19,23 @@ import inkstone.tokenizer.train.BpeTrainer;
 import inkstone.tokenizer.train.Corpus;
 import inkstone.transformer.GenerationRequest;
 import inkstone.transformer.LanguageModel;
+import inkstone.transformer.MachineMemory;
 import inkstone.transformer.Models;
 import inkstone.transformer.NewModel;
 import inkstone.transformer.SamplerSettings;
 import inkstone.transformer.Session;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 
 /**
  * A language model from nothing: tokenizer, token files, random weights, training, all in one folder, each made once. A run in a folder that holds a checkpoint goes on from it.
@@ -46,9 +52,14 @@ public final class Pretraining {
     private final Path base, folder;
     private final Backend backend;
     private final int threads;
+    private final LongSupplier available;
 
     /** @param file the configuration, whose folder paths are relative to */
-    public Pretraining(PretrainingConfig config, Path file, Backend backend, int threads) {
+    public Pretraining(PretrainingConfig config, Path file, Backend backend, int threads) { this(config, file, backend, threads, MachineMemory::available); }
+
+    /** @param available bytes of memory that are free */
+    Pretraining(PretrainingConfig config, Path file, Backend backend, int threads, LongSupplier available) {
+        this.available = available;
         this.config = config;
         this.base = file.toAbsolutePath().getParent();
         this.folder = base.resolve(config.out() == null ? "runs/" + config.name() : config.out());
@@ -70,15 +81,56 @@ public final class Pretraining {
         var template = config.chatTemplate() == null ? null : Files.readString(base.resolve(config.chatTemplate()));
         var start = folder.resolve(START);
         if (!Files.exists(start)) NewModel.write(config.size(), tokenizer, template, config.name(), config.seed(), start);
+        var need = need();
+        need.require(available.getAsLong(), config.name(), this::smaller);
         var files = new ArrayList<TokenFile>();
         try (var parameters = new Parameters(backend);
              var model = Models.open(start, backend, source -> new LearningWeights(source, parameters, backend, LearningWeights.ALL))) {
             for (var data : config.data()) files.add(tokens(data, files.size(), model, preparation, cancelled));
-            return train(model, parameters, files, control, events);
+            long dataBytes = 0;
+            for (int i = 0; i < files.size(); i++) dataBytes += Files.size(tokenFile(i));
+            return train(model, parameters, files, need.prepared(dataBytes).total(), control, events);
         } finally {
             files.forEach(TokenFile::close);
         }
     }
+
+    /** Memory that the run needs, once its first model is written; its token files come on top. */
+    MemoryNeed need() throws IOException { return memory(config.rows(), config.recompute(), config.optimizer()); }
+
+    /** Memory of the run with some settings in place of its own. */
+    private MemoryNeed memory(int rows, boolean recompute, String optimizer) throws IOException {
+        var start = folder.resolve(START);
+        var lengths = new int[rows];
+        Arrays.fill(lengths, config.context());
+        return MemoryNeed.of((counting, parameters) -> Models.open(start, counting, source -> new LearningWeights(source, parameters, counting, LearningWeights.ALL)),
+            (counting, parameters) -> optimizer(optimizer, counting, parameters), MemoryNeed.Loss.ofLanguage(config.windows(), lengths), Files.size(start), recompute, config.average() > 0,
+            config.samples().isEmpty() ? 0 : config.context());
+    }
+
+    /** Settings with which a run fits that does not, each found by trying. */
+    private List<String> smaller() {
+        var found = new ArrayList<String>();
+        try {
+            for (boolean recompute : config.recompute() ? new boolean[] {true} : new boolean[] {false, true}) {
+                for (int rows = config.rows(); rows >= 1; rows /= 2) {
+                    if (!memory(rows, recompute, config.optimizer()).fits(available.getAsLong())) continue;
+                    found.add("%s%s".formatted(rows == config.rows() ? "" : "\"rows\": %d, \"accumulate\": %d".formatted(rows, config.accumulate() * Math.ceilDiv(config.rows(), rows)),
+                        recompute && !config.recompute() ? (rows == config.rows() ? "" : ", ") + "\"recompute\": true" : ""));
+                    break;
+                }
+            }
+            if (!config.optimizer().equals("adamw8") && memory(config.rows(), config.recompute(), "adamw8").fits(available.getAsLong())) found.add("\"optimizer\": \"adamw8\"");
+            if (found.isEmpty() && memory(1, true, "adamw8").fits(available.getAsLong())) {
+                found.add("\"rows\": 1, \"accumulate\": %d, \"recompute\": true, \"optimizer\": \"adamw8\"".formatted(config.accumulate() * config.rows()));
+            }
+        } catch (IOException problem) {
+            throw new UncheckedIOException(problem);
+        }
+        return found;
+    }
+
+    private Path tokenFile(int index) { return folder.resolve("data-%d.tokens".formatted(index)); }
 
     private Path tokenizer(Preparation preparation, BooleanSupplier cancelled) throws IOException {
         var source = config.tokenizer();
@@ -107,11 +159,12 @@ public final class Pretraining {
 
     private TokenFile tokens(PretrainingConfig.Data data, int index, LanguageModel model, Preparation preparation, BooleanSupplier cancelled) throws IOException {
         var prepared = TokenPreparation.prepare(Corpus.of(List.of(base.resolve(data.path()))), model.tokenizer(), model.hasChatTemplate() ? model.template() : null,
-            folder.resolve("data-%d.tokens".formatted(index)), threads, (read, all) -> preparation.at("reading " + data.path(), read, all), cancelled);
+            tokenFile(index), threads, (read, all) -> preparation.at("reading " + data.path(), read, all), cancelled);
         return prepared.file();
     }
 
-    private End train(LanguageModel model, Parameters parameters, List<TokenFile> files, TrainingControl control, Consumer<TrainingEvent> events) throws IOException {
+    private End train(LanguageModel model, Parameters parameters, List<TokenFile> files, long predictedBytes, TrainingControl control, Consumer<TrainingEvent> events)
+            throws IOException {
         var sources = new ArrayList<Batches.Source>();
         var validation = new ArrayList<TokenBatch>();
         for (int i = 0; i < files.size(); i++) {
@@ -126,8 +179,8 @@ public final class Pretraining {
             config.average(), config.recompute(), config.seed());
         var log = new TrainingLog(folder, config.name());
         var task = new LanguageTask(model.model(), model.model(), backend, batches, validation, (step, out) -> sample(model, step, out));
-        try (var trainer = new Trainer(backend, parameters, optimizer(parameters), settings, folder)) {
-            var end = trainer.run(task, control, 0, model.parameters(), log.andThen(events));
+        try (var trainer = new Trainer(backend, parameters, optimizer(config.optimizer(), backend, parameters.tensors()), settings, folder)) {
+            var end = trainer.run(task, control, predictedBytes, model.parameters(), log.andThen(events));
             if (end == End.COMPLETE || end == End.STOPPED_EARLY) {
                 if (config.average() > 0) trainer.useAverage(); else trainer.useBest();
                 TrainedModel.write(folder.resolve(START), parameters.tensors(), backend, model());
@@ -136,8 +189,9 @@ public final class Pretraining {
         }
     }
 
-    private Optimizer optimizer(Parameters parameters) {
-        return config.optimizer().equals("muon") ? new Muon(backend, parameters.tensors(), config.adam(), config.seed()) : new AdamW(backend, parameters.tensors(), config.adam(), config.seed());
+    private Optimizer optimizer(String name, Backend backend, Map<String, Tensor> parameters) {
+        var adam = config.adam(name.equals("adamw8"));
+        return name.equals("muon") ? new Muon(backend, parameters, adam, config.seed()) : new AdamW(backend, parameters, adam, config.seed());
     }
 
     /** What the model makes of the prompts now, always with the same random numbers; of a chat model a prompt is what the user says. */
@@ -145,7 +199,7 @@ public final class Pretraining {
         if (config.samples().isEmpty()) return;
         try (var session = Session.open(model, config.context(), DType.F32)) {
             for (var prompt : config.samples()) {
-                var text = model.hasChatTemplate() ? model.template().render(List.of(java.util.Map.of("role", "user", "content", prompt)), List.of(), true) : MarkedText.untrusted(prompt);
+                var text = model.hasChatTemplate() ? model.template().render(List.of(Map.of("role", "user", "content", prompt)), List.of(), true) : MarkedText.untrusted(prompt);
                 int[] tokens = model.tokenizer().encodePrompt(text);
                 if (tokens.length == 0) throw new ModelException("samples: the prompt \"%s\" has no tokens".formatted(prompt));
                 var sampling = SamplerSettings.DEFAULT.withSeed(config.seed());

@@ -69,7 +69,7 @@ public record PretrainingConfig(String name, Model model, TokenizerSource tokeni
         need(context() <= size().context(), "training.context %d is more than the model's %d".formatted(context(), size().context()));
         need(rows() >= 1 && accumulate() >= 1, "training: expected rows and accumulate of 1 or more");
         schedule();
-        adam();
+        adam(false);
         need(List.of("adamw", "adamw8", "muon").contains(optimizer()), "training.optimizer: expected adamw, adamw8 or muon, got " + optimizer());
         return this;
     }
@@ -96,8 +96,9 @@ public record PretrainingConfig(String name, Model model, TokenizerSource tokeni
         return new Schedule(shape, or(training.learningRate, 1e-3), or(training.warmup, Math.min(100, training.steps / 10)), training.steps, or(training.floor, 0.1));
     }
 
-    public AdamW.Settings adam() {
-        return new AdamW.Settings(or(training.beta1, 0.9f), or(training.beta2, 0.95f), 1e-8f, or(training.weightDecay, 0.1f), optimizer().equals("adamw8"));
+    /** @param eightBit whether its states have 8 bits */
+    public AdamW.Settings adam(boolean eightBit) {
+        return new AdamW.Settings(or(training.beta1, 0.9f), or(training.beta2, 0.95f), 1e-8f, or(training.weightDecay, 0.1f), eightBit);
     }
 
     public String optimizer() { return or(training.optimizer, "adamw"); }
