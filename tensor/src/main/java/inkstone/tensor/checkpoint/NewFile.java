@@ -36,6 +36,13 @@ public final class NewFile implements AutoCloseable {
         Runtime.getRuntime().addShutdownHook(atExit);
     }
 
+    /** Removes what processes that were killed left half written of this file, which nobody may be writing now. */
+    public static void sweep(Path target) throws IOException {
+        try (var left = Files.newDirectoryStream(target.toAbsolutePath().getParent(), file -> file.getFileName().toString().matches("\\.\\Q%s\\E\\.[0-9a-f]{16}\\.part".formatted(target.getFileName())))) {
+            for (var file : left) Files.delete(file);
+        }
+    }
+
     /** Some network file systems say 0 where they do not know. */
     private void requireRoom(long bytes) throws IOException {
         long free = Files.getFileStore(target.getParent()).getUsableSpace();

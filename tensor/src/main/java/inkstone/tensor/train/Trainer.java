@@ -5,6 +5,7 @@ import inkstone.tensor.DType;
 import inkstone.tensor.ModelException;
 import inkstone.tensor.Scope;
 import inkstone.tensor.Tensor;
+import inkstone.tensor.checkpoint.NewFile;
 import inkstone.tensor.train.TrainingEvent.End;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -113,6 +114,8 @@ public final class Trainer implements AutoCloseable {
      * {@link #useAverage} replace them.
      */
     public <B> End run(Task<B> task, TrainingControl control, long predictedBytes, long modelParameters, Consumer<TrainingEvent> events) throws IOException {
+        NewFile.sweep(checkpoint);
+        NewFile.sweep(best);
         if (Files.exists(checkpoint)) resume(task);
         long steps = settings.schedule().steps(), saved = step;
         events.accept(new TrainingEvent.Started(settings.what(), step, steps, modelParameters, parameters.count(), predictedBytes));
