@@ -108,7 +108,7 @@ class TrainedStoriesTest {
             assertTrue(String.valueOf(visit.js("return (await (await fetch('/api/studio')).json()).model.chatTemplate")).equals("true"), "a model that learned to answer is talked to");
 
             assertEquals("PK", new String(Files.readAllBytes(exported(visit, "PEFT")), 0, 2, StandardCharsets.ISO_8859_1));
-            try (var backend = new CpuBackend(1); var base = Models.open(MODEL, backend); var merged = Models.open(exported(visit, "Merged GGUF F16"), backend)) {
+            try (var backend = new CpuBackend(1); var base = Models.open(MODEL, backend); var merged = Models.open(exported(visit, "GGUF F16"), backend)) {
                 assertEquals(base.parameters(), merged.parameters());
                 assertEquals(16, Adapter.open(exported(visit, "GGUF LoRA"), base).rank());
             }

@@ -45,10 +45,10 @@ final class Exports {
         boolean full = settings.method() == Method.FULL;
         if (!full && model.adapterBase().layout() != null) exports.add(new Export(PEFT, "PEFT", "adapter folder for Hugging Face programs, as a zip", name + "-peft.zip"));
         if (!full && settings.method() != Method.DORA) exports.add(new Export(GGUF_LORA, "GGUF LoRA", "adapter for llama.cpp and Inkstone (--lora)", name + "-lora.gguf"));
-        var whole = full ? "GGUF" : "Merged GGUF";
-        exports.add(new Export(Q8_0, whole + " Q8_0", "the whole model in one file, a byte a weight", name + "-q8_0.gguf"));
-        exports.add(new Export(F16, whole + " F16", "the whole model in one file, two bytes a weight", name + "-f16.gguf"));
-        if (full) exports.add(new Export(F32, whole + " F32", "the whole model in one file, as it was learned", name + "-f32.gguf"));
+        var whole = full ? "the whole model in one file" : "merged: the whole model in one file";
+        exports.add(new Export(Q8_0, "GGUF Q8_0", whole + ", a byte a weight", name + "-q8_0.gguf"));
+        exports.add(new Export(F16, "GGUF F16", whole + ", two bytes a weight", name + "-f16.gguf"));
+        if (full) exports.add(new Export(F32, "GGUF F32", whole + ", as it was learned", name + "-f32.gguf"));
         return exports;
     }
 

@@ -49,7 +49,7 @@ public final class FineTuning implements Training {
     /** What was read last of a file: reports and plans of the same examples come one after the other. */
     private record Known(Path data, FileTime written, FineTuneSettings settings, TuneData examples) {
         boolean is(Path file, FileTime time, FineTuneSettings asked) {
-            return data.equals(file) && written.equals(time) && settings.format() == asked.format() && settings.context() == asked.context() && settings.seed() == asked.seed()
+            return data.equals(file) && written.equals(time) && settings.method() == asked.method() && settings.format() == asked.format() && settings.context() == asked.context() && settings.seed() == asked.seed()
                 && settings.batchTokens() == asked.batchTokens() && settings.validationShare() == asked.validationShare();
         }
     }
@@ -83,6 +83,7 @@ public final class FineTuning implements Training {
         methods.add(floats ? Method.LORA : Method.QLORA);
         if (model.adapterBase().layout() != null) methods.add(Method.DORA);      // its result is a PEFT folder, which needs Hugging Face's names
         if (floats) methods.add(Method.FULL);
+        methods.add(Method.DPO);
         return methods;
     }
 
