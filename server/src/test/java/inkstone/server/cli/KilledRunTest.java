@@ -22,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** A run in a process of its own is killed, as by SIGKILL, and goes on as if nothing had been. */
 @Timeout(240)
 class KilledRunTest {
-    private static final int STEPS = 36;
+    private static final int STEPS = 24;
 
     @TempDir private Path folder;
 
@@ -33,7 +33,7 @@ class KilledRunTest {
         Files.writeString(folder.resolve("text.txt"), text);
         return Files.writeString(folder.resolve(out + ".json"), """
             {"name": "tiny", "model": {"layers": 2, "dim": 32, "heads": 2, "context": 32}, "tokenizer": {"characters": true}, "data": [{"path": "text.txt"}], "out": "%s",
-             "training": {"steps": %d, "rows": 8, "accumulate": 2, "windows": true, "average": 0.9, "optimizer": "muon", "evaluateEvery": 18, "saveEvery": 3}}""".formatted(out, STEPS));
+             "training": {"steps": %d, "rows": 4, "accumulate": 2, "windows": true, "average": 0.9, "evaluateEvery": 12, "validationBatches": 2, "saveEvery": 3}}""".formatted(out, STEPS));
     }
 
     private Process start(Path config) throws IOException {

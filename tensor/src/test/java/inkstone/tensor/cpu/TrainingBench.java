@@ -20,7 +20,7 @@ import jdk.incubator.vector.FloatVector;
 
 /**
  * Speed of the kernels that training spends its time in, beside the rate at which this machine multiplies and adds in registers, measured in turns with them.
- * {@code scripts/bench-training [linear|attention|rest] [THREADS]} runs it.
+ * {@code scripts/bench-training} runs it.
  */
 final class TrainingBench {
     private static final int[][] SHAPES = {{768, 768}, {768, 3072}, {3072, 768}, {768, 50257}, {320, 864}, {320, 320}, {864, 320}, {320, 8192}};
@@ -41,13 +41,14 @@ final class TrainingBench {
 
     public static void main(String[] arguments) {
         var bench = new TrainingBench(arguments.length > 1 ? Integer.parseInt(arguments[1]) : CpuBackend.defaultThreads());
-        System.out.printf("%d threads, vectors of %d bits, fused multiply-add %s%n", bench.backend.threads(), bench.backend.vectorBits(), bench.backend.fusedMultiplyAdd());
         var what = arguments.length > 0 ? arguments[0] : "linear";
+        if (!what.equals("peak")) System.out.printf("%d threads, vectors of %d bits, fused multiply-add %s%n", bench.backend.threads(), bench.backend.vectorBits(), bench.backend.fusedMultiplyAdd());
         switch (what) {
             case "linear" -> bench.linears();
             case "attention" -> bench.attentions();
             case "rest" -> bench.rest();
-            default -> throw new IllegalArgumentException("expected linear, attention or rest, got " + what);
+            case "peak" -> System.out.printf(Locale.ROOT, "%.1f%n", PEAK_PRODUCTS * bench.workers.threads() / seconds(bench::multiplyAdd)[0]);
+            default -> throw new IllegalArgumentException("expected linear, attention, rest or peak, got " + what);
         }
     }
 
