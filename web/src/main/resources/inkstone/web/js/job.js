@@ -64,6 +64,7 @@ class JobPage extends TrainingElement {
 
   render() {
     const { job, training } = this, { curve } = training, { progress } = job;
+    if (!curve) return nothing;   // deleted a moment ago: the page goes on to another
     return html`${this.#row()}
       <section class="card loss" aria-labelledby="loss-title">${keyed(job.id, html`<ink-chart .curve=${curve} .steps=${progress.steps} .memorising=${progress.insight?.kind === "memorising"}></ink-chart>`)}</section>
       <div class="aside">${this.#insight()}${this.#facts()}</div>
