@@ -113,7 +113,7 @@ class MemoryNeedTest {
     }
 
     @Test void aRunThatCannotFitIsRefusedWithWhatWouldFit() throws IOException {
-        var file = config("\"windows\": true, \"context\": 64, \"rows\": 512");
+        var file = config("\"windows\": true, \"context\": 64, \"rows\": 128");
         try (var backend = new CpuBackend(2)) {
             var run = new Pretraining(PretrainingConfig.read(file), file, backend, 2, () -> 130_000_000 + Runtime.getRuntime().totalMemory());
             var problem = assertThrows(ModelException.class, () -> run.run(new TrainingControl(), (_, _, _) -> {}, _ -> {}));

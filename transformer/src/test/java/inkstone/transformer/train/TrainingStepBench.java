@@ -27,7 +27,7 @@ final class TrainingStepBench {
         int threads = Integer.parseInt(arguments[1]), steps = Integer.parseInt(arguments[2]);
         try (var backend = threads == 0 ? new CpuBackend() : new CpuBackend(threads)) {
             switch (arguments[0]) {
-                case "gpt2" -> run("GPT-2 124M, 4 x 64, AdamW", new NewModel.Size("gpt2", 12, 768, 12, 12, 3072, 1024, true, 0), 50257, backend, steps, 4, 64, false);
+                case "gpt2" -> run("GPT-2 124M, 4 x 64, AdamW", new NewModel.Size("gpt2", 12, 768, 12, 12, 3072, 1024, true, 10_000), 50257, backend, steps, 4, 64, false);
                 case "ink" -> run("embedded model, 2 x 1024, Muon", new NewModel.Size("llama", 8, 320, 5, 5, 864, 1024, true, 10_000), 6144, backend, steps, 2, 1024, true);
                 default -> throw new IllegalArgumentException("expected gpt2 or ink, got " + arguments[0]);
             }
