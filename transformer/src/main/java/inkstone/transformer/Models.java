@@ -103,20 +103,16 @@ public final class Models {
      *
      * @throws ModelException where the file is not a model that can run here; the message says why
      */
-    public static LanguageModel open(Path path, Backend backend) throws IOException {
-        requireExists(path);
-        return Files.isDirectory(path) ? openDirectory(path, backend) : openGguf(path, backend, UnaryOperator.identity());
-    }
+    public static LanguageModel open(Path path, Backend backend) throws IOException { return open(path, backend, UnaryOperator.identity()); }
 
     /**
-     * A model of a GGUF file whose parameters go through a decorator: to be trained.
+     * A model whose parameters go through a decorator: to be trained.
      *
      * @throws ModelException as {@link #open}
      */
-    public static LanguageModel open(Path gguf, Backend backend, UnaryOperator<Weights> decorator) throws IOException {
-        requireExists(gguf);
-        if (Files.isDirectory(gguf)) throw new ModelException("%s is a directory; make a GGUF file of it first, with convert".formatted(gguf));
-        return openGguf(gguf, backend, decorator);
+    public static LanguageModel open(Path path, Backend backend, UnaryOperator<Weights> decorator) throws IOException {
+        requireExists(path);
+        return Files.isDirectory(path) ? openDirectory(path, backend, decorator) : openGguf(path, backend, decorator);
     }
 
     private static void requireExists(Path path) {
@@ -194,13 +190,13 @@ public final class Models {
         }
     }
 
-    private static LanguageModel openDirectory(Path directory, Backend backend) throws IOException {
+    private static LanguageModel openDirectory(Path directory, Backend backend, UnaryOperator<Weights> decorator) throws IOException {
         HuggingFaceFolder.familyOf(directory, EMBEDDING_FAMILIES).ifPresent(family -> { throw onlyEmbeds(family.architecture(), directory); });
         var folder = HuggingFaceFolder.open(directory, FAMILIES);
         var opened = new Opened(folder.file());
         try {
             requireMemory(folder.file());
-            opened.weights = new CheckpointWeights(opened.checkpoint, backend);
+            opened.weights = new CheckpointWeights(opened.checkpoint, backend, decorator);
             var model = folder.family().fromGguf(opened.checkpoint, opened.weights, backend);
             opened.tokenizer = Tokenizers.fromJson(directory);
             return opened.languageModel(name(directory), model, opened.adapterBase(folder.family(), true, backend), backend,

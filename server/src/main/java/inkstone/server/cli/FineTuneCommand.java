@@ -1,6 +1,5 @@
 package inkstone.server.cli;
 
-import inkstone.tensor.cpu.CpuBackend;
 import inkstone.tensor.train.Schedule;
 import inkstone.tensor.train.TrainingControl;
 import inkstone.tensor.train.TrainingEvent.End;
@@ -14,6 +13,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -22,8 +22,6 @@ import picocli.CommandLine.Spec;
 @Command(name = "finetune", description = "Teaches a model from examples: an adapter beside it, or every weight. Ctrl-C saves; the same command goes on from there.",
     mixinStandardHelpOptions = true, usageHelpAutoWidth = true)
 final class FineTuneCommand implements Callable<Integer> {
-    private static final int INTERRUPTED = 130;
-
     @Spec private CommandSpec command;
 
     @Option(names = {"-m", "--model"}, paramLabel = "MODEL", required = true, description = "A .gguf file in any format, or a folder with safetensors, config.json and tokenizer.json.")
@@ -58,17 +56,17 @@ final class FineTuneCommand implements Callable<Integer> {
     @Option(names = "--beta", paramLabel = "B", description = "Of dpo: how strongly the model is kept near the one it began as. Default: 0.1.") private Float beta;
     @Option(names = "--recompute", description = "Compute layers twice to save memory.") private boolean recompute;
     @Option(names = "--seed", paramLabel = "N", description = "Default: 1.") private Long seed;
-    @Option(names = {"-t", "--threads"}, paramLabel = "N", description = "Threads that compute. Default: one for each core.") private Integer threads;
+    @Mixin private ComputingOptions computing;
 
     @Override public Integer call() throws IOException {
-        if (threads != null && (threads < 1 || threads > 1_024)) throw wrong("--threads must be 1 to 1024, got " + threads);
+        computing.check();
         model = ModelOptions.located(model, command);
         if (!Files.exists(model)) throw wrong("%s does not exist; give a GGUF file or a model's directory".formatted(model));
         if (!Files.exists(data)) throw wrong("%s does not exist; give a file with examples".formatted(data));
         var settings = settings();
         var out = command.commandLine().getOut();
         var control = new TrainingControl();
-        try (var backend = threads == null ? new CpuBackend() : new CpuBackend(threads); var terminal = new TrainingTerminal(out, command.commandLine().getErr());
+        try (var backend = computing.backend(); var terminal = new TrainingTerminal(out, command.commandLine().getErr());
              var run = FineTuneRun.open(settings, backend, (read, all) -> terminal.preparing("reading examples", read, all))) {
             run.report().print(out);
             new Interrupts().answering(() -> {
@@ -77,7 +75,7 @@ final class FineTuneCommand implements Callable<Integer> {
             });
             var end = run.run(control, terminal);
             out.printf(Locale.ROOT, "%s%n", end == End.PAUSED ? "saved in %s; the same command goes on".formatted(this.out) : ready(settings));
-            return end == End.PAUSED ? INTERRUPTED : 0;
+            return end == End.PAUSED ? Interrupts.EXIT_CODE : 0;
         }
     }
 

@@ -6,7 +6,7 @@ import sun.misc.Signal;
 /** Ctrl-C on the terminal: while an answer is written it stops the answer, otherwise, and the second time, it ends the program. */
 final class Interrupts {
     /** What shells expect of a program that ended so. */
-    private static final int EXIT_CODE = 130;
+    static final int EXIT_CODE = 130;
 
     private final AtomicReference<Runnable> running = new AtomicReference<>();
 

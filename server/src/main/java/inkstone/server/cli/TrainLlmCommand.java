@@ -1,43 +1,35 @@
 package inkstone.server.cli;
 
-import inkstone.tensor.cpu.CpuBackend;
 import inkstone.tensor.train.TrainingControl;
-import inkstone.tensor.train.TrainingEvent;
 import inkstone.tensor.train.TrainingEvent.End;
 import inkstone.transformer.train.Pretraining;
 import inkstone.transformer.train.PretrainingConfig;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 @Command(name = "llm", description = "Trains a language model from scratch: tokenizer, data, model. Ctrl-C saves; the same command goes on from there.",
     mixinStandardHelpOptions = true, usageHelpAutoWidth = true)
 final class TrainLlmCommand implements Callable<Integer> {
-    /** What shells expect of a program that was interrupted. */
-    private static final int INTERRUPTED = 130;
-
     @Spec private CommandSpec command;
 
-    @Option(names = {"-t", "--threads"}, paramLabel = "N", description = "Threads that compute. Default: one for each core.")
-    private Integer threads;
+    @Mixin private ComputingOptions computing;
 
     @Parameters(paramLabel = "CONFIG", description = "JSON that says what model to make and what it learns from; the README has one.")
     private Path file;
 
     @Override public Integer call() throws IOException {
-        if (threads != null && (threads < 1 || threads > 1_024)) throw new ParameterException(command.commandLine(), "--threads must be 1 to 1024, got " + threads);
+        computing.check();
         var config = PretrainingConfig.read(file);
         var out = command.commandLine().getOut();
         var control = new TrainingControl();
-        try (var backend = threads == null ? new CpuBackend() : new CpuBackend(threads); var terminal = new TrainingTerminal(out, command.commandLine().getErr())) {
+        try (var backend = computing.backend(); var terminal = new TrainingTerminal(out, command.commandLine().getErr())) {
             new Interrupts().answering(() -> {
                 command.commandLine().getErr().println("\ninkstone: saving; once more Ctrl-C ends at once");
                 control.pause();
@@ -49,7 +41,7 @@ final class TrainLlmCommand implements Callable<Integer> {
                 case PAUSED -> "saved in %s; the same command goes on".formatted(run.folder());
                 case CANCELLED -> "ended";
             });
-            return end == End.PAUSED ? INTERRUPTED : 0;
+            return end == End.PAUSED ? Interrupts.EXIT_CODE : 0;
         }
     }
 }

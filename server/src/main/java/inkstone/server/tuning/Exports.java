@@ -13,13 +13,13 @@ import inkstone.transformer.adapters.AdapterFile;
 import inkstone.transformer.adapters.GgufLora;
 import inkstone.transformer.adapters.Merge;
 import inkstone.transformer.adapters.PeftFolder;
+import inkstone.transformer.train.Folders;
 import inkstone.transformer.tune.FineTuneSettings;
 import inkstone.transformer.tune.Learned;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
@@ -72,7 +72,7 @@ final class Exports {
                 Merge.toGguf(file, List.of(new AdapterFile(adapter(learned, settings, folder), 1)), out, QuantizationMixture.named(type(export).name()).orElseThrow(), threads, (_, _, _) -> { });
             }
         } finally {
-            delete(folder);
+            Folders.delete(folder);
         }
     }
 
@@ -106,9 +106,5 @@ final class Exports {
                 zip.closeEntry();
             }
         }
-    }
-
-    private static void delete(Path folder) throws IOException {
-        try (var files = Files.walk(folder)) { for (var each : files.sorted(Comparator.reverseOrder()).toList()) Files.delete(each); }
     }
 }

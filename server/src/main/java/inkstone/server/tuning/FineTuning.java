@@ -21,6 +21,7 @@ import inkstone.transformer.Models;
 import inkstone.transformer.SamplerSettings;
 import inkstone.transformer.Session;
 import inkstone.transformer.adapters.Adapter;
+import inkstone.transformer.train.MemoryNeed;
 import inkstone.transformer.tune.FineTuneRun;
 import inkstone.transformer.tune.FineTuneSettings;
 import inkstone.transformer.tune.Learned;
@@ -104,19 +105,19 @@ public final class FineTuning implements Training {
         }
         var asked = asked(data, settings, data.resolveSibling("run"));
         var examples = examples(data, settings);
-        var prediction = Prediction.of(model, asked);
+        var need = FineTuneRun.need(asked, model, examples);
         long free = Memory.available();
-        return new Plan(settings, FineTuneRun.steps(asked, examples), model.parameters(), prediction.trainable(), prediction.bytes(), free, problem(asked, examples, prediction, free));
+        return new Plan(settings, FineTuneRun.steps(asked, examples), model.parameters(), need.learning(), need.allocated(), free, problem(asked, examples, need, free));
     }
 
-    private String problem(FineTuneSettings asked, TuneData examples, Prediction prediction, long free) {
+    private String problem(FineTuneSettings asked, TuneData examples, MemoryNeed need, long free) {
         try {
             FineTuneRun.requireFitting(asked, examples.report());
         } catch (ModelException unfit) {
             return shown(unfit, asked.data()).getMessage();
         }
-        if (prediction.bytes() <= free) return null;
-        return "this needs about %.1f GB of memory, and %.1f GB are free; fewer tokens a step need less%s".formatted(prediction.bytes() / 1e9, free / 1e9,
+        if (need.allocated() <= free) return null;
+        return "this needs about %.1f GB of memory, and %.1f GB are free; fewer tokens a step need less%s".formatted(need.allocated() / 1e9, free / 1e9,
             asked.method() == FineTuneSettings.Method.FULL ? ", LoRA much less" : "");
     }
 

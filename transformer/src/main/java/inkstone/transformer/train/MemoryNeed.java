@@ -108,6 +108,9 @@ public record MemoryNeed(long parameters, long weights, long optimizer, long ave
         return new MemoryNeed(parameters, weights, optimizer, averages, activations, evaluation, mapped + dataBytes, Math.max(process, NATIVE + heap()));
     }
 
+    /** Numbers that learn: each takes itself and its gradient. */
+    public long learning() { return parameters / (2 * Float.BYTES); }
+
     /** What the run's backend allocates. */
     public long allocated() { return parameters + weights + optimizer + averages + activations + evaluation; }
 

@@ -144,17 +144,11 @@ public final class Pretraining {
             ? BpeTrainer.characters(Corpus.of(paths), special, source.bos(), source.eos(), progress, cancelled).vocabulary()
             : BpeTrainer.train(Corpus.of(paths), new BpeTrainer.Settings(source.vocabulary(), special, source.bos(), source.eos(), threads), progress, cancelled).vocabulary();
         var part = folder.resolve("." + TOKENIZER + ".part");
-        deleteFolder(part);
+        Folders.delete(part);
         Files.createDirectories(part);
         vocabulary.write(part.resolve("tokenizer.json"));
         Files.move(part, made, StandardCopyOption.ATOMIC_MOVE);
         return made;
-    }
-
-    private static void deleteFolder(Path folder) throws IOException {
-        if (!Files.exists(folder)) return;
-        try (var files = Files.list(folder)) { for (var file : files.toList()) Files.delete(file); }
-        Files.delete(folder);
     }
 
     private TokenFile tokens(PretrainingConfig.Data data, int index, LanguageModel model, Preparation preparation, BooleanSupplier cancelled) throws IOException {

@@ -3,6 +3,7 @@ package inkstone.transformer.tune;
 import inkstone.tensor.Backend;
 import inkstone.tensor.DType;
 import inkstone.tensor.ModelException;
+import inkstone.tensor.Tensor;
 import inkstone.tensor.train.AdamW;
 import inkstone.tensor.train.LearningWeights;
 import inkstone.tensor.train.Parameters;
@@ -14,13 +15,16 @@ import inkstone.tensor.train.TrainingEvent.End;
 import inkstone.transformer.Converter;
 import inkstone.transformer.GenerationRequest;
 import inkstone.transformer.LanguageModel;
+import inkstone.transformer.MachineMemory;
 import inkstone.transformer.Models;
 import inkstone.transformer.SamplerSettings;
 import inkstone.transformer.Session;
 import inkstone.transformer.adapters.GgufLora;
 import inkstone.transformer.adapters.PeftFolder;
 import inkstone.transformer.adapters.TrainableAdapter;
+import inkstone.transformer.train.Folders;
 import inkstone.transformer.train.LanguageTask;
+import inkstone.transformer.train.MemoryNeed;
 import inkstone.transformer.train.TokenBatch;
 import inkstone.transformer.train.TokenBatches;
 import inkstone.transformer.train.TrainedModel;
@@ -37,8 +41,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 
@@ -58,6 +62,7 @@ public final class FineTuneRun implements AutoCloseable {
     private final LanguageModel base, tuned;
     private final TrainableAdapter adapter;
     private final TuneData data;
+    private final MemoryNeed need;
 
     private FineTuneRun(FineTuneSettings settings, Backend backend, TuneData.Progress progress) throws IOException {
         this.settings = settings;
@@ -65,22 +70,69 @@ public final class FineTuneRun implements AutoCloseable {
         Files.createDirectories(settings.out());
         this.parameters = new Parameters(backend);
         boolean full = settings.method() == Method.FULL;
+        var opened = Models.open(settings.model(), backend);
         try {
-            base = full ? Models.open(whole(), backend, source -> new LearningWeights(source, parameters, backend, LearningWeights.ALL)) : Models.open(settings.model(), backend);
-            adapter = full ? null : new TrainableAdapter(new TrainableAdapter.Settings(settings.rank(), settings.alpha(), settings.method() == Method.DORA,
-                TrainableAdapter.targets(settings.targets(), base.adapterBase()), settings.seed()), backend, parameters::add, x -> x.dropout(settings.dropout()));
+            data = read(settings, opened, progress);
+            requireFitting(settings, data.report());
+            need = need(settings, opened, data);
+            need.require(MachineMemory.available(), "%s of %s".formatted(settings.method().label(), opened.name()), () -> smaller(settings, opened, data));
+            base = full ? Models.open(whole(), backend, source -> new LearningWeights(source, parameters, backend, LearningWeights.ALL)) : opened;
+            adapter = full ? null : adapter(settings, base, backend, parameters);
+            tuned = full ? base : base.adapted(adapter);
+            if (full) opened.close();
         } catch (IOException | RuntimeException problem) {
+            opened.close();
             parameters.close();
             throw problem;
         }
-        try {
-            tuned = full ? base : base.adapted(adapter);
-            data = read(settings, base, progress);
-            requireFitting(settings, data.report());
-        } catch (IOException | RuntimeException problem) {
-            close();
-            throw problem;
+    }
+
+    private static TrainableAdapter adapter(FineTuneSettings settings, LanguageModel base, Backend backend, Parameters parameters) {
+        return new TrainableAdapter(new TrainableAdapter.Settings(settings.rank(), settings.alpha(), settings.method() == Method.DORA,
+            TrainableAdapter.targets(settings.targets(), base.adapterBase()), settings.seed()), backend, parameters::add, x -> x.dropout(settings.dropout()));
+    }
+
+    private static AdamW optimizer(FineTuneSettings settings, Backend backend, Map<String, Tensor> parameters) {
+        float decay = settings.method() == Method.FULL ? 0.01f : 0;
+        return new AdamW(backend, parameters, new AdamW.Settings(0.9f, 0.999f, 1e-8f, decay, false), settings.seed());
+    }
+
+    // ---- memory ------------------------------------------------------------------------------------------------------------------------------------
+
+    /** Memory that a run needs on examples that {@link #read} read. */
+    public static MemoryNeed need(FineTuneSettings settings, LanguageModel base, TuneData data) throws IOException {
+        int largest = 1;
+        for (var examples : List.of(data.training(), data.validation())) {
+            if (examples.size() == 0) continue;
+            var batches = new ExampleBatches(examples, settings.batchTokens(), settings.seed(), ExampleBatches.Position.START);
+            for (int i = 0; i < batches.batches(); i++) largest = Math.max(largest, batches.batch(i).tokens().length);
         }
+        boolean full = settings.method() == Method.FULL;
+        int rows = largest;
+        return MemoryNeed.of((counting, parameters) -> {
+            if (full) return Models.open(settings.model(), counting, source -> new LearningWeights(source, parameters, counting, LearningWeights.ALL));
+            var opened = Models.open(settings.model(), counting);
+            return opened.adapted(adapter(settings, opened, counting, parameters));
+        }, (counting, parameters) -> optimizer(settings, counting, parameters), loss(settings, rows), base.bytes(), settings.recompute(), false, context(settings, base));
+    }
+
+    private static MemoryNeed.Loss loss(FineTuneSettings settings, int rows) {
+        if (settings.method() != Method.DPO) return MemoryNeed.Loss.ofLanguage(false, rows);
+        int chosen = Math.max(1, rows / 2), rejected = Math.max(1, rows - chosen);
+        var batch = new TokenBatch(new int[chosen + rejected], new int[chosen + rejected], new int[] {chosen, rejected});
+        return (model, scope) -> new PreferenceTask(model, model, scope.backend(), settings.beta(), null, List.of(), null).loss(scope, batch, 1);
+    }
+
+    /** Settings with which a run fits that does not, each found by trying. */
+    private static List<String> smaller(FineTuneSettings settings, LanguageModel base, TuneData data) {
+        var found = new ArrayList<String>();
+        try {
+            if (!settings.recompute() && need(settings.with(settings.method(), true), base, data).fits(MachineMemory.available())) found.add("--recompute");
+            if (settings.method() == Method.FULL && need(settings.with(Method.LORA, settings.recompute()), base, data).fits(MachineMemory.available())) found.add("--method lora");
+        } catch (IOException unreadable) {
+            return found;
+        }
+        return found;
     }
 
     /** Opens model and data; what cannot work is refused here, before anything is trained. */
@@ -139,15 +191,13 @@ public final class FineTuneRun implements AutoCloseable {
     public End run(TrainingControl control, Consumer<TrainingEvent> events) throws IOException {
         int steps = steps(), evaluateEvery = Math.max(1, steps / EVALUATIONS);
         var schedule = new Schedule(settings.schedule(), settings.rate(), Math.min(steps, Math.max(1, steps / 20)), steps, 0.1);
-        float decay = settings.method() == Method.FULL ? 0.01f : 0;
-        var optimizer = new AdamW(backend, parameters.tensors(), new AdamW.Settings(0.9f, 0.999f, 1e-8f, decay, false), settings.seed());
         var what = "%s of %s".formatted(settings.method().label(), base.name());
         var run = new Trainer.Settings(what, schedule, settings.accumulate(), 1, evaluateEvery, evaluateEvery, settings.patience(), 0, settings.recompute(), settings.seed());
         var task = settings.method() == Method.DPO
             ? new PreferenceTask(tuned.model(), base.model(), backend, settings.beta(), batches(data.training()), validation(), this::sample)
             : new LanguageTask(tuned.model(), tuned.model(), backend, batches(data.training()), validation(), this::sample);
-        try (var trainer = new Trainer(backend, parameters, optimizer, run, settings.out())) {
-            var end = trainer.run(task, control, 0, base.parameters(), new TrainingLog(settings.out(), what).andThen(events));
+        try (var trainer = new Trainer(backend, parameters, optimizer(settings, backend, parameters.tensors()), run, settings.out())) {
+            var end = trainer.run(task, control, need.total(), base.parameters(), new TrainingLog(settings.out(), what).andThen(events));
             if (end != End.CANCELLED) {
                 trainer.useBest();
                 writeResult();
@@ -208,17 +258,12 @@ public final class FineTuneRun implements AutoCloseable {
         }
         var learned = adapter.data(base.name());
         var peft = settings.out().resolve(PEFT);
-        deleteFolder(peft);
+        Folders.delete(peft);
         if (base.adapterBase().layout() != null) PeftFolder.write(learned, base.adapterBase(), base.name(), peft);
         if (settings.method() != Method.DORA) {
             Files.deleteIfExists(settings.out().resolve(GGUF_LORA));
             GgufLora.write(learned, base.adapterBase(), settings.out().resolve(GGUF_LORA));
         }
-    }
-
-    private static void deleteFolder(Path folder) throws IOException {
-        if (!Files.exists(folder)) return;
-        try (var files = Files.walk(folder)) { for (var file : files.sorted(Comparator.reverseOrder()).toList()) Files.delete(file); }
     }
 
     @Override public void close() {

@@ -74,6 +74,12 @@ public record FineTuneSettings(Path model, Path data, Format format, Method meth
         return new FineTuneSettings(model, data, null, method, 16, 32, 0, List.of("all"), 3, 0, 0, Schedule.Shape.COSINE, 2048, 1, 0, 0.1, 0, 0.1f, false, 1, out);
     }
 
+    /** The same with another method, or with layers computed twice. */
+    FineTuneSettings with(Method other, boolean recomputing) {
+        return new FineTuneSettings(model, data, format, other, rank, alpha, dropout, targets, epochs, maxSteps, learningRate, schedule, batchTokens, accumulate, context, validationShare, patience, beta,
+            recomputing, seed, out);
+    }
+
     /** The learning rate, or the method's usual one. */
     public double rate() { return learningRate > 0 ? learningRate : method.usualRate; }
 }
