@@ -9,6 +9,7 @@ import com.deque.html.axecore.playwright.AxeBuilder;
 import com.microsoft.playwright.Browser;
 import com.microsoft.playwright.Locator;
 import com.microsoft.playwright.Page;
+import com.microsoft.playwright.Route;
 import com.microsoft.playwright.options.ColorScheme;
 import com.microsoft.playwright.options.FilePayload;
 import inkstone.TinyModel;
@@ -19,6 +20,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.regex.Pattern;
@@ -166,6 +168,21 @@ class TrainPageTest {
             assertThat(visit.page.locator("ink-composer textarea")).isVisible();
             visit.page.keyboard().press("Alt+3");
             assertThat(visit.page.locator(".job .chip")).hasText("Running");
+        }
+    }
+
+    @Test void aFileMayComeBeforeTheModelsDo(Browser browser) {
+        try (var visit = new Visit(browser, studio.url())) {
+            var held = new ArrayList<Route>();
+            visit.page.route("**/api/training", held::add);
+            visit.page.reload();
+            visit.page.locator("nav a:visible", new Page.LocatorOptions().setHasText("Train")).click();
+            visit.page.locator("input[type=file]").setInputFiles(examples());
+            assertThat(visit.page.locator("ink-new-job h2").first()).containsText("guppy-chats");
+            assertThat(visit.page.locator("ink-new-job .note.bad")).hasCount(0);
+            held.forEach(Route::resume);
+            assertThat(visit.page.locator("ink-new-job .data .facts")).isVisible();
+            assertThat(button(visit, "Start")).isEnabled();
         }
     }
 

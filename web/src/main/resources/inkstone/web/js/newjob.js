@@ -114,6 +114,7 @@ class NewJob extends TrainingElement {
     this.problem = "";
     try {
       this.file = await coming;
+      await this.training.asked;   // a file may be here before the models are, and examples are read as a model sees them
       this.#changed(["report", "plan"]);
     } catch (error) {
       this.#failed(error);

@@ -11,8 +11,10 @@ export class Training extends EventTarget {
   enabled = false;
   /** All jobs, the newest first; null until the first have come. */
   jobs = null;
-  /** Models, samples of data, limits; null until asked for. */
+  /** Models, samples of data, limits; null until they have come. */
   about = null;
+  /** Ends when the server has answered with them, or not. */
+  asked = Promise.resolve();
   /** The open job's points and samples; null where none is open. */
   curve = null;
   /** The open job is not here any more. */
@@ -30,7 +32,7 @@ export class Training extends EventTarget {
   enable(enabled) {
     if (enabled === this.enabled) return;
     this.enabled = enabled;
-    if (enabled) this.refreshAbout();
+    if (enabled) this.asked = this.#refreshAbout();
     this.#connect();
   }
 
@@ -61,7 +63,7 @@ export class Training extends EventTarget {
 
   // Asking
 
-  async refreshAbout() {
+  async #refreshAbout() {
     try {
       this.about = await ask("GET", "/api/training");
       this.#changed();
