@@ -24,7 +24,12 @@ public record LanguageModel(String name, CausalModel model, Tokenizer tokenizer,
      * closing one closes the other.
      */
     public LanguageModel adapted(AdaptedWeights.Adaptation adaptation) {
-        return new LanguageModel(name, adapterBase.builder().apply(adaptation), tokenizer, template, hasChatTemplate, backend, format, parameters, bytes, pooling, adapterBase, onClose);
+        return with(adapterBase.builder().apply(adaptation));
+    }
+
+    /** The same with another head or around the same layers; closing one closes the other. */
+    public LanguageModel with(CausalModel other) {
+        return new LanguageModel(name, other, tokenizer, template, hasChatTemplate, backend, format, parameters, bytes, pooling, adapterBase, onClose);
     }
 
     @Override public void close() {

@@ -27,7 +27,7 @@ final class FineTuneCommand implements Callable<Integer> {
     @Option(names = {"-m", "--model"}, paramLabel = "MODEL", required = true, description = "A .gguf file in any format, or a folder with safetensors, config.json and tokenizer.json.")
     private Path model;
 
-    @Option(names = "--data", paramLabel = "FILE", required = true, description = "Examples: chats, instructions, prompts with answers, text, pairs of answers, CSV; the command data shows what is made of them.")
+    @Option(names = "--data", paramLabel = "FILE", required = true, description = "Examples: chats, instructions, prompts with answers, text, pairs of answers, texts with labels, CSV; the command data shows what is made of them.")
     private Path data;
 
     @Option(names = {"-o", "--output"}, paramLabel = "FOLDER", required = true, description = "Folder for checkpoints and the result.")
@@ -74,7 +74,8 @@ final class FineTuneCommand implements Callable<Integer> {
                 control.pause();
             });
             var end = run.run(control, terminal);
-            out.printf(Locale.ROOT, "%s%n", end == End.PAUSED ? "saved in %s; the same command goes on".formatted(this.out) : ready(settings));
+            boolean labels = !run.report().labels().isEmpty();
+            out.printf(Locale.ROOT, "%s%n", end == End.PAUSED ? "saved in %s; the same command goes on".formatted(this.out) : labels ? classifierReady(settings) : ready(settings));
             return end == End.PAUSED ? Interrupts.EXIT_CODE : 0;
         }
     }
@@ -83,6 +84,10 @@ final class FineTuneCommand implements Callable<Integer> {
         if (settings.method() == FineTuneSettings.Method.FULL) return "%s is ready: ./inkstone chat -m %1$s".formatted(out.resolve(FineTuneRun.MODEL));
         var adapter = out.resolve(settings.method() == FineTuneSettings.Method.DORA ? FineTuneRun.PEFT : FineTuneRun.GGUF_LORA);
         return "%s is ready: ./inkstone chat -m %s --lora %1$s".formatted(adapter, model);
+    }
+
+    private String classifierReady(FineTuneSettings settings) {
+        return "%s is ready: ./inkstone classify -c %1$s%s -p TEXT".formatted(out, settings.method() == FineTuneSettings.Method.FULL ? "" : " -m " + model);
     }
 
     private FineTuneSettings settings() {

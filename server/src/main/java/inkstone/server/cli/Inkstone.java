@@ -24,7 +24,7 @@ import picocli.CommandLine.ScopeType;
     mixinStandardHelpOptions = true, versionProvider = Inkstone.Version.class, synopsisSubcommandLabel = "[COMMAND]", usageHelpAutoWidth = true,
     footer = {"", "Without a command: serve. Without -m: Ink, a very small model that comes with the program. Each command has its own --help."},
     subcommands = {ServeCommand.class, ChatCommand.class, TokenizeCommand.class, EmbedCommand.class, LogitsCommand.class, PerplexityCommand.class, BenchCommand.class, ConvertCommand.class,
-        QuantizeCommand.class, ImatrixCommand.class, TrainCommand.class, MergeCommand.class, DataCommand.class, FineTuneCommand.class})
+        QuantizeCommand.class, ImatrixCommand.class, TrainCommand.class, MergeCommand.class, DataCommand.class, FineTuneCommand.class, ClassifyCommand.class})
 public final class Inkstone {
     private static final Set<String> ABOUT = Set.of("-h", "--help", "-V", "--version");
 

@@ -113,6 +113,7 @@ public final class FineTuning implements Training {
     private String problem(FineTuneSettings asked, TuneData examples, MemoryNeed need, long free) {
         try {
             FineTuneRun.requireFitting(asked, examples.report());
+            if (examples.report().format() == Format.LABELLED) return "texts with labels make a classifier, which cannot be talked to: ./inkstone finetune teaches one on the terminal, and ./inkstone classify uses it";
         } catch (ModelException unfit) {
             return shown(unfit, asked.data()).getMessage();
         }

@@ -3,6 +3,7 @@ package inkstone.transformer.tune;
 import inkstone.tensor.Backend;
 import inkstone.tensor.DType;
 import inkstone.tensor.ModelException;
+import inkstone.tensor.Scope;
 import inkstone.tensor.Tensor;
 import inkstone.tensor.train.AdamW;
 import inkstone.tensor.train.LearningWeights;
@@ -17,6 +18,7 @@ import inkstone.transformer.GenerationRequest;
 import inkstone.transformer.LanguageModel;
 import inkstone.transformer.MachineMemory;
 import inkstone.transformer.Models;
+import inkstone.transformer.Packed;
 import inkstone.transformer.SamplerSettings;
 import inkstone.transformer.Session;
 import inkstone.transformer.adapters.GgufLora;
@@ -47,7 +49,8 @@ import java.util.function.Consumer;
 import java.util.stream.Collectors;
 
 /**
- * One fine-tuning of a model, from its data to its result, in one folder: checkpoint, log, curves, and at the end the adapter (a PEFT folder and a GGUF file) or the whole model.
+ * One fine-tuning of a model, from its data to its result, in one folder: checkpoint, log, curves, and at the end the adapter (a PEFT folder and a GGUF file) or the whole model,
+ * and from texts with labels the head of a {@link Classifier}.
  * A run in a folder that holds a checkpoint goes on from it. For the thread of the backend; owns the model it opens.
  */
 public final class FineTuneRun implements AutoCloseable {
@@ -60,6 +63,8 @@ public final class FineTuneRun implements AutoCloseable {
     private final Backend backend;
     private final Parameters parameters;
     private final LanguageModel base, tuned;
+    /** The tuned model with a head for labels; null where the data has none. */
+    private final LabelModel labels;
     private final TrainableAdapter adapter;
     private final TuneData data;
     private final MemoryNeed need;
@@ -79,12 +84,19 @@ public final class FineTuneRun implements AutoCloseable {
             base = full ? Models.open(whole(), backend, source -> new LearningWeights(source, parameters, backend, LearningWeights.ALL)) : opened;
             adapter = full ? null : adapter(settings, base, backend, parameters);
             tuned = full ? base : base.adapted(adapter);
+            labels = labels(data, tuned, parameters);
             if (full) opened.close();
         } catch (IOException | RuntimeException problem) {
             opened.close();
             parameters.close();
             throw problem;
         }
+    }
+
+    /** A head of zeros: at first every label is as likely as another. */
+    private static LabelModel labels(TuneData data, LanguageModel model, Parameters parameters) {
+        int count = data.report().labels().size(), dim = model.config().dim();
+        return count == 0 ? null : new LabelModel(model.model(), parameters.add(Classifier.HEAD, new float[count * dim], count, dim));
     }
 
     private static TrainableAdapter adapter(FineTuneSettings settings, LanguageModel base, Backend backend, Parameters parameters) {
@@ -110,10 +122,16 @@ public final class FineTuneRun implements AutoCloseable {
         boolean full = settings.method() == Method.FULL;
         int rows = largest;
         return MemoryNeed.of((counting, parameters) -> {
-            if (full) return Models.open(settings.model(), counting, source -> new LearningWeights(source, parameters, counting, LearningWeights.ALL));
+            if (full) return labelled(data, Models.open(settings.model(), counting, source -> new LearningWeights(source, parameters, counting, LearningWeights.ALL)), parameters);
             var opened = Models.open(settings.model(), counting);
-            return opened.adapted(adapter(settings, opened, counting, parameters));
-        }, (counting, parameters) -> optimizer(settings, counting, parameters), loss(settings, rows), base.bytes(), settings.recompute(), false, context(settings, base));
+            return labelled(data, opened.adapted(adapter(settings, opened, counting, parameters)), parameters);
+        }, (counting, parameters) -> optimizer(settings, counting, parameters), loss(settings, rows), base.bytes(), settings.recompute(), false,
+            data.report().format() == Format.LABELLED ? 0 : context(settings, base));
+    }
+
+    private static LanguageModel labelled(TuneData data, LanguageModel model, Parameters parameters) {
+        var labels = labels(data, model, parameters);
+        return labels == null ? model : model.with(labels);
     }
 
     private static MemoryNeed.Loss loss(FineTuneSettings settings, int rows) {
@@ -147,12 +165,11 @@ public final class FineTuneRun implements AutoCloseable {
     public static void requireFitting(FineTuneSettings settings, DataReport report) {
         List<Method> fitting = switch (report.format()) {
             case PREFERENCE -> List.of(Method.DPO);
-            case LABELLED -> List.of();
-            case CHAT, SHAREGPT, ALPACA, PROMPT_COMPLETION, TEXT -> List.of(Method.LORA, Method.DORA, Method.FULL);
+            case CHAT, SHAREGPT, ALPACA, PROMPT_COMPLETION, TEXT, LABELLED -> List.of(Method.LORA, Method.DORA, Method.FULL);
         };
         if (fitting.contains(settings.method())) return;
-        throw new ModelException("%s holds %s data, which %s does not learn from; %s".formatted(settings.data(), report.format().label(), settings.method().label(),
-            fitting.isEmpty() ? "write the label as the answer to a prompt" : "what does: " + fitting.stream().map(Method::label).collect(Collectors.joining(", "))));
+        throw new ModelException("%s holds %s data, which %s does not learn from; what does: %s".formatted(settings.data(), report.format().label(), settings.method().label(),
+            fitting.stream().map(Method::label).collect(Collectors.joining(", "))));
     }
 
     private Path whole() throws IOException { return whole(settings); }
@@ -193,7 +210,9 @@ public final class FineTuneRun implements AutoCloseable {
         var schedule = new Schedule(settings.schedule(), settings.rate(), Math.min(steps, Math.max(1, steps / 20)), steps, 0.1);
         var what = "%s of %s".formatted(settings.method().label(), base.name());
         var run = new Trainer.Settings(what, schedule, settings.accumulate(), 1, evaluateEvery, evaluateEvery, settings.patience(), 0, settings.recompute(), settings.seed());
-        var task = settings.method() == Method.DPO
+        Trainer.Task<TokenBatch> task;
+        if (labels != null) task = new ClassificationTask(labels, backend, batches(data.training()), validation(), this::sampleLabels);
+        else task = settings.method() == Method.DPO
             ? new PreferenceTask(tuned.model(), base.model(), backend, settings.beta(), batches(data.training()), validation(), this::sample)
             : new LanguageTask(tuned.model(), tuned.model(), backend, batches(data.training()), validation(), this::sample);
         try (var trainer = new Trainer(backend, parameters, optimizer(settings, backend, parameters.tensors()), run, settings.out())) {
@@ -232,7 +251,14 @@ public final class FineTuneRun implements AutoCloseable {
         return validation;
     }
 
-    private static TokenBatch tokens(ExampleBatches.Batch batch) { return new TokenBatch(batch.tokens(), batch.targets(), batch.lengths()); }
+    /** Where texts have labels, the number of its label is the target of a text's last token. */
+    private static TokenBatch tokens(ExampleBatches.Batch batch) {
+        for (int i = 0, row = -1; i < batch.labels().length; i++) {
+            row += batch.lengths()[i];
+            batch.targets()[row] = batch.labels()[i];
+        }
+        return new TokenBatch(batch.tokens(), batch.targets(), batch.lengths());
+    }
 
     /** What the model answers now to the first held-out examples, without chance. */
     private void sample(long step, Consumer<TrainingEvent> events) {
@@ -251,7 +277,24 @@ public final class FineTuneRun implements AutoCloseable {
         }
     }
 
+    /** Which label the model gives now to the first held-out texts. */
+    private void sampleLabels(long step, Consumer<TrainingEvent> events) {
+        var examples = data.validation().size() > 0 ? data.validation() : data.training();
+        try (var scope = Scope.inference(backend)) {
+            for (int i = 0; i < Math.min(SAMPLES, examples.size()); i++) {
+                int[] tokens = examples.get(i).tokens();
+                scope.reset();
+                var hidden = labels.forward(scope.ints(tokens), Packed.of(scope, tokens.length));
+                var probabilities = Classifier.softmax(labels.logits(hidden.rows(tokens.length - 1, tokens.length)).toFloats());
+                int likeliest = Classifier.likeliest(probabilities);
+                events.accept(new TrainingEvent.Sample(step, tuned.tokenizer().decode(tokens).strip(),
+                    "%s (%.0f%%)".formatted(data.report().labels().get(likeliest).name(), 100 * probabilities[likeliest])));
+            }
+        }
+    }
+
     private void writeResult() throws IOException {
+        if (labels != null) Classifier.write(data.report().labels().stream().map(DataReport.Label::name).toList(), labels.score(), backend, settings.out().resolve(Classifier.FILE));
         if (adapter == null) {
             TrainedModel.write(whole(), parameters.tensors(), backend, settings.out().resolve(MODEL));
             return;

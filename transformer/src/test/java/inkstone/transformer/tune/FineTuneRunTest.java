@@ -100,6 +100,30 @@ class FineTuneRunTest {
         try (var model = Models.open(file, backend)) { return logits(model.adapted(Adapter.together(List.of(new Adapter.Use(Adapter.open(adapter, model), 1)), backend))); }
     }
 
+    private Path labelled() throws IOException {
+        return Files.writeString(folder.resolve("labelled.csv"), "text,label\n" + IntStream.range(0, 40)
+            .mapToObj(i -> i % 2 == 0 ? "The %d big dogs ran to the park.,dog".formatted(i) : "Lily gave milk to her %d little cats.,cat".formatted(i)).collect(Collectors.joining("\n")));
+    }
+
+    @ParameterizedTest @EnumSource(value = Method.class, names = {"LORA", "FULL"}) void textsWithLabelsMakeAClassifier(Method method) throws IOException {
+        var settings = settings(TestData.stories(), labelled(), method, 10, method == Method.FULL ? 2e-3 : 1e-2, "classes");
+        var told = run(settings);
+        assertEquals(Math.log(2), told.first(), 1e-6, "a head of zeros knows nothing");
+        assertTrue(told.best() < 0.2, told.toString());
+        assertEquals(1, told.evaluations.getLast().accuracy());
+        try (var classifier = Classifier.open(settings.out(), method == Method.FULL ? null : settings.model(), backend)) {
+            assertEquals(List.of("cat", "dog"), classifier.labels());
+            var found = classifier.probabilities(List.of("The 77 big dogs ran to the park.", "Lily gave milk to her 78 little cats."));
+            assertEquals(1, Classifier.likeliest(found.get(0)));
+            assertEquals(0, Classifier.likeliest(found.get(1)));
+            assertEquals(1, found.get(0)[0] + found.get(0)[1], 1e-6);
+        }
+        if (method == Method.LORA) {
+            assertTrue(assertThrows(ModelException.class, () -> Classifier.open(settings.out(), null, backend)).getMessage().contains("-m"));
+            assertTrue(assertThrows(ModelException.class, () -> Classifier.open(folder, settings.model(), backend)).getMessage().contains(Classifier.FILE));
+        }
+    }
+
     @Test void anAdapterLearnsAndIsTheSameInEveryFile() throws IOException {
         var settings = settings(TestData.stories(), texts(), Method.LORA, 6, 1e-2, "lora");
         var told = run(settings);
@@ -180,8 +204,7 @@ class FineTuneRunTest {
     @Test void dataThatTheMethodDoesNotLearnFromIsRefused() throws IOException {
         refused("preference data, which lora does not learn from; what does: dpo", settings(TestData.stories(), pairs(), Method.LORA, 1, 0, "x"));
         refused("text data, which dpo does not learn from; what does: lora, dora, full", settings(TestData.stories(), texts(), Method.DPO, 1, 0, "x"));
-        var labelled = written("labelled.jsonl", "{\"text\": \"%s %d\", \"label\": \"names\"}", "Tom", "Lily", "Ben");
-        refused("labelled data, which lora does not learn from", settings(TestData.stories(), labelled, Method.LORA, 1, 0, "x"));
+        refused("labelled data, which dpo does not learn from; what does: lora, dora, full", settings(TestData.stories(), labelled(), Method.DPO, 1, 0, "x"));
     }
 
     private void refused(String part, FineTuneSettings settings) {

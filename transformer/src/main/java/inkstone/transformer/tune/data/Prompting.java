@@ -184,6 +184,12 @@ public record Prompting(Tokenizer tokenizer, ChatTemplate template, Style style,
     /** The tokens of a text without a template or a role; special tokens are not read in it. @param after the token before it, or -1 */
     int[] text(String text, int after) { return encode(MarkedText.untrusted(text), after); }
 
+    /** The same of a whole text, with the token that begins one, where the model wants it. */
+    public int[] whole(String text) {
+        var tokens = text(text, -1);
+        return tokenizer.addsBos() && tokenizer.bos() >= 0 ? IntStream.concat(IntStream.of(tokenizer.bos()), IntStream.of(tokens)).toArray() : tokens;
+    }
+
     private int[] encode(MarkedText text, int after) { return after < 0 ? tokenizer.encode(text) : tokenizer.encodeAfter(after, text); }
 
     /** Tokens as people can read them, control tokens as the vocabulary spells them. */

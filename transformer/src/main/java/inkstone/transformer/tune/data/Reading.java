@@ -267,7 +267,7 @@ final class Reading {
     }
 
     private void labelled(Sample.Labelled labelled) throws Unusable {
-        var tokens = IntStream.concat(IntStream.of(prompting.tokenizer().addsBos() ? new int[] {prompting.tokenizer().bos()} : new int[0]), IntStream.of(prompting.text(labelled.text(), -1))).toArray();
+        var tokens = prompting.whole(labelled.text());
         if (tokens.length > context) found(Kind.TOO_LONG, "%,d tokens: cut after %,d".formatted(tokens.length, context));
         var example = new Example(tokens.length > context ? Arrays.copyOf(tokens, context) : tokens, new boolean[Math.min(tokens.length, context)]);
         if (labels.size() == MOST_LABELS && !labels.containsKey(labelled.label())) {
