@@ -14,12 +14,6 @@ public final class Memory {
         return ManagementFactory.getOperatingSystemMXBean() instanceof com.sun.management.OperatingSystemMXBean system ? system.getTotalMemorySize() : 0;
     }
 
-    /** What the machine can still give without swapping, as Linux reckons it (memory that only caches files counts); elsewhere what nothing uses. */
-    public static long available() {
-        return read("/proc/meminfo", "MemAvailable").orElseGet(() ->
-            ManagementFactory.getOperatingSystemMXBean() instanceof com.sun.management.OperatingSystemMXBean system ? system.getFreeMemorySize() : 0);
-    }
-
     /** What the process holds in RAM, mapped files included; where the system does not say (outside Linux), the Java heap and what belongs to it. */
     public static long resident() { return ofProcess("VmRSS").orElseGet(Memory::ofJvm); }
 

@@ -58,7 +58,7 @@ final class ModelRoutes {
             case LanguageModel language -> about.put("kind", "language").put("chatTemplate", language.hasChatTemplate() || talks(served.tuned().get()));
             case Embedder embedder -> about.put("kind", "embedding");
         }
-        studio.putObject("machine").put("backend", model.backend().name()).put("threads", served.threads())
+        studio.putObject("machine").put("backend", model.backend().name()).put("device", model.backend().device()).put("threads", served.threads())
             .put("memoryTotal", Memory.ofMachine()).put("memoryUsed", Memory.resident());
         var kv = served.kvMemory();
         if (kv != null) studio.putObject("kvCache").put("dtype", kv.dtype()).put("tokens", kv.tokens()).put("bytes", kv.bytes());

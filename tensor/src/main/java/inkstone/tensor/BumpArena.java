@@ -9,11 +9,19 @@ final class BumpArena implements AutoCloseable {
     private static final long ALIGNMENT = 64, CHUNK = 1 << 22;
 
     private final Backend backend;
+    /** Bytes of a chunk; one that is asked for more is larger. */
+    private final long chunkBytes;
     private final List<MemorySegment> chunks = new ArrayList<>();
     private int chunk;
     private long used;
 
-    BumpArena(Backend backend) { this.backend = backend; }
+    BumpArena(Backend backend) { this(backend, CHUNK); }
+
+    /** @param chunkBytes 0: a chunk for each that is handed out */
+    BumpArena(Backend backend, long chunkBytes) {
+        this.backend = backend;
+        this.chunkBytes = chunkBytes;
+    }
 
     /** How far memory is handed out. */
     record Mark(int chunk, long used) {}
@@ -29,7 +37,7 @@ final class BumpArena implements AutoCloseable {
     MemorySegment allocate(long bytes) {
         long size = Math.max(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
         while (chunk < chunks.size() && used + size > chunks.get(chunk).byteSize()) { chunk++; used = 0; }
-        if (chunk == chunks.size()) chunks.add(backend.allocate(Math.max(CHUNK, size)));
+        if (chunk == chunks.size()) chunks.add(backend.allocate(Math.max(chunkBytes, size)));
         var memory = chunks.get(chunk).asSlice(used, bytes);
         used += size;
         return memory;

@@ -6,14 +6,18 @@ import java.lang.foreign.ValueLayout;
 /**
  * Tells what memory a computation needs without doing it: kernels do nothing, tensors have shapes and addresses but no memory behind them, and what would be allocated is
  * counted to the byte, as every other backend allocates it. Whatever is read back is 1, so that a loss can be carried back and a sampler has something to choose from. What
- * lies on the host (mapped weights) is left where it is and not counted. Touching a tensor's memory but through this backend ends the process.
+ * lies on the host (mapped weights) is left where it is and not counted, or counted as on a device that has memory of its own. Touching a tensor's memory but through this backend ends the process.
  */
 public final class CountingBackend implements Backend {
     private static final long ALIGNMENT = 64;
 
     private final Kernels kernels = new NoKernels();
     private final Gradients gradients = new NoGradients();
+    private final boolean device;
     private long nextAddress = ALIGNMENT, held, peak;
+
+    /** @param device whether tensors lie in memory of their own, to which weights are copied */
+    public CountingBackend(boolean device) { this.device = device; }
 
     /** Bytes that are allocated now. */
     public long held() { return held; }
@@ -34,7 +38,7 @@ public final class CountingBackend implements Backend {
     }
 
     @Override public void free(MemorySegment memory) { held -= memory.byteSize(); }
-    @Override public MemorySegment resident(MemorySegment host) { return host; }
+    @Override public MemorySegment resident(MemorySegment host) { return device ? allocate(host.byteSize()) : host; }
     @Override public void upload(MemorySegment destination, MemorySegment host) {}
 
     @Override public void download(MemorySegment host, MemorySegment source) {
@@ -82,6 +86,7 @@ public final class CountingBackend implements Backend {
         @Override public void concat(Tensor y, Tensor a, Tensor b) {}
         @Override public void columns(Tensor y, Tensor x, int from) {}
         @Override public void gatherRows(Tensor y, Tensor x, Tensor rows) {}
+        @Override public void largest(Tensor y, Tensor x) {}
         @Override public void dropout(Tensor y, Tensor x, float rate, long key) {}
         @Override public void sum(Tensor y, Tensor x) {}
         @Override public void sumOfSquares(Tensor y, Tensor x) {}

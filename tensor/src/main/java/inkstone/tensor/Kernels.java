@@ -6,6 +6,9 @@ package inkstone.tensor;
  * A format that a backend lacks throws {@link UnsupportedOperationException} naming kernel and format.
  */
 public interface Kernels {
+    /** How many entries of a row {@link #largest} finds at most. */
+    int MOST_LARGEST = 256;
+
     /** y[i] = table[tokens[i]]. y F32 [n, dim], tokens I32 [n] in [0, vocabulary), table [vocabulary, dim] any weight format. */
     void embedding(Tensor y, Tensor tokens, Tensor table);
 
@@ -124,7 +127,7 @@ public interface Kernels {
 
     /**
      * Causal attention over a paged cache (Kwon et al. 2023, arXiv:2309.06180): row i, at positions[i] of sequence sequences[i], attends
-     * cache positions 0..positions[i] of that sequence, or the last of them that the window holds. y and q as above; keys F32, F16 or
+     * cache positions 0..positions[i] of that sequence, or the last of them that the window holds; rows of a sequence are neighbours. y and q as above; keys F32, F16 or
      * Q8_0 (where heads are whole blocks) [pages, pageSize, kvHeads · headDim], values of the same format [pages, pageSize, kvHeads · valueHeadDim];
      * positions, sequences I32 [n]; pageTable I32 [sequences, maxPages]: page of position p is pageTable[s][p / pageSize].
      */
@@ -144,6 +147,13 @@ public interface Kernels {
 
     /** y[i] = x[rows[i]]. y F32 [m, d], x F32 [n, d], rows I32 [m]. */
     void gatherRows(Tensor y, Tensor x, Tensor rows);
+
+    /**
+     * The k largest entries of each row in order, the first of equals first, and then the places where they stand: what a sampler needs of logits that lie on a device. NaN
+     * comes before all numbers, so that it does not stay hidden. y F32 [n, 2k], x F32 [n, d], k at most d and {@link #MOST_LARGEST}, d at most 2²⁴, up to which floats
+     * are whole numbers.
+     */
+    void largest(Tensor y, Tensor x);
 
     // ---- training ----------------------------------------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@ package inkstone.tensor;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
@@ -31,11 +32,17 @@ public final class ObservedBackend implements Backend {
     }
 
     @Override public String name() { return backend.name(); }
+    @Override public String device() { return backend.device(); }
+    @Override public int threads() { return backend.threads(); }
+    @Override public Optional<Memory> memory() { return backend.memory(); }
     @Override public Kernels kernels() { return kernels; }
     @Override public Gradients gradients() { return backend.gradients(); }
     @Override public MemorySegment allocate(long bytes) { return backend.allocate(bytes); }
     @Override public void free(MemorySegment memory) { backend.free(memory); }
     @Override public MemorySegment resident(MemorySegment host) { return backend.resident(host); }
+    @Override public MemorySegment resident(String name, MemorySegment host) { return backend.resident(name, host); }
+    @Override public Backend ofLayer(int layer) { return backend.ofLayer(layer); }
+    @Override public void expect(int parameters, long bytes) { backend.expect(parameters, bytes); }
     @Override public void upload(MemorySegment destination, MemorySegment host) { backend.upload(destination, host); }
     @Override public void download(MemorySegment host, MemorySegment source) { backend.download(host, source); }
     @Override public void copy(MemorySegment destination, MemorySegment source) { backend.copy(destination, source); }
@@ -106,6 +113,7 @@ public final class ObservedBackend implements Backend {
         @Override public void concat(Tensor y, Tensor a, Tensor b) { kernels.concat(y, a, b); }
         @Override public void columns(Tensor y, Tensor x, int from) { kernels.columns(y, x, from); }
         @Override public void gatherRows(Tensor y, Tensor x, Tensor rows) { kernels.gatherRows(y, x, rows); }
+        @Override public void largest(Tensor y, Tensor x) { kernels.largest(y, x); }
         @Override public void dropout(Tensor y, Tensor x, float rate, long key) { kernels.dropout(y, x, rate, key); }
         @Override public void sum(Tensor y, Tensor x) { kernels.sum(y, x); }
         @Override public void sumOfSquares(Tensor y, Tensor x) { kernels.sumOfSquares(y, x); }

@@ -25,13 +25,18 @@ public final class Scope implements AutoCloseable {
     private long seed;
     private int drops;
 
-    private Scope(Backend backend, boolean training, boolean recompute) {
+    private Scope(Backend backend, boolean training, boolean recompute) { this(backend, training, recompute, new BumpArena(backend)); }
+
+    private Scope(Backend backend, boolean training, boolean recompute, BumpArena arena) {
         this.backend = backend;
         this.training = training;
         this.recompute = recompute;
         this.recording = training;
-        arenas.add(new BumpArena(backend));
+        arenas.add(arena);
     }
+
+    /** A scope, for tests, each of whose tensors is a block of the backend's: a kernel that leaves its tensor meets nobody's memory. */
+    static Scope apart(Backend backend, boolean training) { return new Scope(backend, training, false, new BumpArena(backend, 0)); }
 
     /** A scope whose operations record nothing. */
     public static Scope inference(Backend backend) { return new Scope(backend, false, false); }

@@ -534,6 +534,16 @@ public final class Tensor {
         return y.record(() -> gradients().gatherRows(gradient(), y.gradient(), rows), this);
     }
 
+    /** The k largest entries of each row F32 [n, d] in order, then their places: [n, 2k], without a gradient. See {@link Kernels#largest}. */
+    public Tensor largest(int k) {
+        requireFloat("largest");
+        require(shape.rank() == 2 && shape.last() <= 1 << 24, "largest: expected rows [n, d] of 2^24 entries at most, got %s", this);
+        require(k >= 1 && k <= Math.min(shape.last(), Kernels.MOST_LARGEST), "largest: rows of %d have 1 to %d largest, not %d", shape.last(), Math.min(shape.last(), Kernels.MOST_LARGEST), k);
+        Tensor y = scope.tensor(DType.F32, shape.dim(0), 2 * k);
+        kernels().largest(y, this);
+        return y;
+    }
+
     /** Each row followed by the same row of {@code other}: [n, d] and [n, e] -> [n, d + e]. */
     public Tensor concat(Tensor other) {
         requireFloat("concat");

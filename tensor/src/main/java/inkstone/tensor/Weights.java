@@ -1,5 +1,7 @@
 package inkstone.tensor;
 
+import java.util.Optional;
+
 /**
  * The only source of a model's parameters: names and shapes each parameter once, whether it comes from a file, from random numbers or
  * through a decorator. Weights are immutable and may be read by any thread; their memory belongs to whoever opened the source.
@@ -10,6 +12,9 @@ public interface Weights {
 
     /** The same as F32 whatever it is stored in: numbers that kernels do not take in weight formats. Those of one dimension are F32 without asking. */
     Tensor floats(String name, int... dims);
+
+    /** The numbers of such a parameter in the host's memory, for who keeps a copy of its own; empty where the source only notes what is asked for. */
+    default Optional<float[]> values(String name, int... dims) { return Optional.empty(); }
 
     /** Whether the source has such a parameter (tied heads, optional biases). */
     boolean has(String name);
@@ -28,6 +33,7 @@ public interface Weights {
         return new Weights() {
             @Override public Tensor tensor(String name, int... dims) { return source.tensor(prefix + name, dims); }
             @Override public Tensor floats(String name, int... dims) { return source.floats(prefix + name, dims); }
+            @Override public Optional<float[]> values(String name, int... dims) { return source.values(prefix + name, dims); }
             @Override public boolean has(String name) { return source.has(prefix + name); }
             @Override public Linear linear(String name, int in, int out) { return source.linear(prefix + name, in, out); }
             @Override public Linear tied(String name, Tensor weight) { return source.tied(prefix + name, weight); }

@@ -35,6 +35,7 @@ final class OpCases {
             linear(cases, format, 13, 1024 + block, 70);           // more than one slice of k
             if (format == DType.F32 || format == DType.Q4_K) linear(cases, format, 9, block, 1100);     // more than one slice of outputs, for dx
             if (format == DType.F32) linear(cases, format, 1061, 37, 45);                               // and of rows, for dWeight
+            linear(cases, format, 130, block, 300);                // more than one of a GPU's tall tiles
             if (format.isQuantized()) linear(cases, format, 1, 4096 + block, 19);
             int dim = format.isQuantized() ? 3 * block : 45;
             cases.add(op("embedding " + format, ints(3, 0, 9, 3, 7, 1, 1), weight(format, 10, dim)).exactly(in -> in.get(0).embedding(in.get(1))));
@@ -49,38 +50,56 @@ final class OpCases {
                 .run(in -> Tensor.rowLengths(in.get(0).scope(), in.get(1), in.get(2), in.get(3), 0.7f)));
         }
         cases.add(op("layerNorm of heads", x(15, 48), weight(DType.F32, 5, 48)).run(in -> in.get(0).layerNorm(in.get(1), null, 1e-3f)));
+        // enough rows for the gradients of weights to be added up in parts
+        cases.add(op("rmsNorm of many rows", x(150, 301), weight(DType.F32, 301)).run(in -> in.get(0).rmsNorm(in.get(1), 1e-5f)));
+        cases.add(op("layerNorm of many heads", x(260, 20), weight(DType.F32, 2, 20), weight(DType.F32, 2, 20)).run(in -> in.get(0).layerNorm(in.get(1), in.get(2), 1e-3f)));
         for (var pairs : Rope.Pairs.values()) {
             rope(cases, pairs, 1, 1, 2, 1, 1f);
             rope(cases, pairs, 7, 3, 64, 32, 1f);
             rope(cases, pairs, 33, 2, 80, 16, 1.19f);              // partial rotary, with YaRN's magnitude
         }
+        cases.add(op("rope far along", x(4, 3 * 10), ints(4095, 131_071, 1_048_575, 10_000_000), weight(DType.F32, 4)).frozen()
+            .run(in -> in.get(0).rope(in.get(1), new Rope(in.get(2), 1, Rope.Pairs.HALVES, 10))));
         for (var format : DType.values()) {
             if (format == DType.I32) continue;
             for (int n : new int[] {0, 1, 3, 40}) experts(cases, format, n, 5, 2, Math.max(64, format.blockSize), 96);
             experts(cases, format, 13, 3, 3, Math.max(32, format.blockSize), 7);
+            if (format == DType.F32 || format == DType.Q8_0) experts(cases, format, 210, 2, 1, 64, 300);
         }
-        recurrent(cases, "shift", 20, List.of(x(11, 20)), (in, r) -> in.get(0).shift(r));
-        recurrent(cases, "causalConv", 60, List.of(x(11, 20), weight(DType.F32, 20, 4), weight(DType.F32, 20)), (in, r) -> in.get(0).causalConv(in.get(1), in.get(2), r));
-        for (int n : new int[] {16, 5}) {
-            recurrent(cases, "selectiveScan " + n, 20 * n, List.of(x(11, 20), x(11, 20), x(11, n), x(11, n), x(20, n), weight(DType.F32, 20)),
-                (in, r) -> in.get(0).selectiveScan(in.get(1), in.get(2), in.get(3), in.get(4).map(Elementwise.RELU_SQUARED).scale(-1), in.get(5), r));
+        for (int n : new int[] {11, 75}) {
+            int d = n == 11 ? 20 : 300;
+            recurrent(cases, "shift", n, d, List.of(x(n, d)), (in, r) -> in.get(0).shift(r));
+            recurrent(cases, "causalConv", n, 3 * d, List.of(x(n, d), weight(DType.F32, d, 4), weight(DType.F32, d)), (in, r) -> in.get(0).causalConv(in.get(1), in.get(2), r));
+            for (int states : new int[] {16, 5, 40}) {
+                recurrent(cases, "selectiveScan " + states, n, 20 * states, List.of(x(n, 20), x(n, 20), x(n, states), x(n, states), x(20, states), weight(DType.F32, 20)),
+                    (in, r) -> in.get(0).selectiveScan(in.get(1), in.get(2), in.get(3), in.get(4).map(Elementwise.RELU_SQUARED).scale(-1), in.get(5), r));
+            }
+            for (int states : new int[] {16, 5, 128}) {
+                recurrent(cases, "ssdScan " + states, n, 24 * states, List.of(x(n, 24), x(n, 4), x(n, 2 * states), x(n, 2 * states), x(1, 4), weight(DType.F32, 4)),
+                    (in, r) -> in.get(0).ssdScan(in.get(1), in.get(2), in.get(3), in.get(4).map(Elementwise.RELU_SQUARED).scale(-1).view(4), in.get(5), states, r));
+            }
+            for (boolean tiled : new boolean[] {false, true}) {
+                for (int keyDim : new int[] {21, 128}) {
+                    recurrent(cases, "gatedDelta " + keyDim + (tiled ? " tiled" : ""), n, 24 * keyDim,
+                        List.of(x(n, 24), x(n, 2 * keyDim), x(n, 2 * keyDim), x(n, 4), x(n, 4), x(1, 4), weight(DType.F32, 4)), (in, r) -> in.get(0).gatedDelta(in.get(1), in.get(2),
+                            in.get(3), in.get(4), in.get(5).map(Elementwise.RELU_SQUARED).scale(-1).view(4), in.get(6), keyDim, tiled, 1e-3f, r));
+                }
+            }
+            for (int headDim : new int[] {64, 24}) {
+                int width = 2 * headDim;
+                recurrent(cases, "wkv7 " + headDim, n, width * headDim,
+                    List.of(x(n, width), x(n, width), x(n, width), x(n, width), x(n, width), weight(DType.F32, width), weight(DType.F32, width), weight(DType.F32, width)),
+                    (in, r) -> {
+                        var wkv = in.get(0).wkv7(in.get(1), in.get(2), in.get(3), in.get(4).map(Elementwise.SIGMOID), in.get(5), in.get(6), in.get(7), headDim, r);
+                        return wkv.y().concat(wkv.bonus());
+                    });
+            }
         }
-        for (int n : new int[] {16, 5}) {
-            recurrent(cases, "ssdScan " + n, 24 * n, List.of(x(11, 24), x(11, 4), x(11, 2 * n), x(11, 2 * n), x(1, 4), weight(DType.F32, 4)),
-                (in, r) -> in.get(0).ssdScan(in.get(1), in.get(2), in.get(3), in.get(4).map(Elementwise.RELU_SQUARED).scale(-1).view(4), in.get(5), n, r));
-        }
-        for (boolean tiled : new boolean[] {false, true}) {
-            recurrent(cases, "gatedDelta" + (tiled ? " tiled" : ""), 24 * 21, List.of(x(11, 24), x(11, 42), x(11, 42), x(11, 4), x(11, 4), x(1, 4), weight(DType.F32, 4)),
-                (in, r) -> in.get(0).gatedDelta(in.get(1), in.get(2), in.get(3), in.get(4), in.get(5).map(Elementwise.RELU_SQUARED).scale(-1).view(4), in.get(6), 21, tiled, 1e-3f, r));
-        }
-        for (int n : new int[] {64, 24}) {
-            int d = 2 * n;
-            recurrent(cases, "wkv7 " + n, d * n,
-                List.of(x(11, d), x(11, d), x(11, d), x(11, d), x(11, d), weight(DType.F32, d), weight(DType.F32, d), weight(DType.F32, d)),
-                (in, r) -> {
-                    var wkv = in.get(0).wkv7(in.get(1), in.get(2), in.get(3), in.get(4).map(Elementwise.SIGMOID), in.get(5), in.get(6), in.get(7), n, r);
-                    return wkv.y().concat(wkv.bonus());
-                });
+        for (int[] d : new int[][] {{0, 7, 2}, {3, 1, 1}, {5, 40, 3}, {2, 600, 256}, {33, 4500, 1}, {2, 33_000, 1}, {1, 33_000, 64}, {1, 20_000, 256}}) {
+            var name = "largest %d of [%d, %d]".formatted(d[2], d[0], d[1]);
+            cases.add(op(name, x(d[0], d[1])).forward().exactly(in -> in.get(0).largest(d[2])));
+            cases.add(op(name + ", all equal", x(d[0], d[1])).forward().exactly(in -> in.get(0).scale(0).largest(d[2])));
+            cases.add(op(name + ", not all numbers", x(d[0], d[1])).forward().exactly(in -> in.get(0).scale(1e38f).scale(10).scale(0).largest(d[2]).columns(d[2], 2 * d[2])));
         }
         for (int n : new int[] {1, 33}) {
             route(cases, n, 1, Routing.softmax(1));
@@ -104,6 +123,7 @@ final class OpCases {
             }
         }
         attention(cases, heads82.bidirectional(), false, 1, 20, 150);
+        attention(cases, new AttentionShape(4, 2, 136, 0.1f).withValueHeadDim(48), false, 5, 66);
         // long enough for the keys of a sequence to be shared out among tasks on the way back
         var heads21 = new AttentionShape(2, 1, 8, 0.3f);
         for (var special : new AttentionShape[] {heads21, heads21.withWindow(90), heads21.bidirectional()}) attention(cases, special, false, 3, 1100);
@@ -120,12 +140,21 @@ final class OpCases {
                 paged(cases, cache, heads, 1, new int[][] {{0, 66}});
             }
         }
+        attention(cases, new AttentionShape(4, 2, 288, 0.06f).withValueHeadDim(272).withWindow(30), true, 3, 40);
         // few rows of a sequence, on both sides of where positions are split and of where panels take over; 1 to 8 columns to a key, and latents
         for (int[] heads : new int[][] {{3, 3, 32}, {6, 3, 64}, {12, 3, 32}, {5, 1, 32}, {7, 1, 96}, {16, 2, 32}, {20, 1, 20}}) {
             for (var cache : CACHES) {
                 if (heads[2] % cache.blockSize == 0) paged(cases, cache, heads, 32, new int[][] {{600, 601}, {254, 257}, {120, 128}, {100, 109}, {255, 256}, {256, 257}});
             }
         }
+        // single rows of sequences, as in decoding, with few and many query heads to a key head
+        for (int[] heads : new int[][] {{3, 1, 32}, {14, 2, 32}, {11, 1, 64}}) {
+            for (var cache : CACHES) paged(cases, cache, heads, 32, new int[][] {{600, 601}, {254, 255}, {0, 1}});
+        }
+        paged(cases, DType.F16, new AttentionShape(12, 2, 20, 0.2f).withValueHeadDim(36).withWindow(40).withSoftCap(3), true, 5, new int[][] {{255, 256}, {17, 18}, {38, 39}});
+        // heads wider than a GPU's usual tile, latents of 576 and 512 among them
+        for (var cache : CACHES) paged(cases, cache, new AttentionShape(6, 1, 576, 0.04f).withValueHeadDim(512), true, 32, new int[][] {{300, 301}, {17, 20}});
+        paged(cases, DType.F16, new AttentionShape(2, 1, 300, 0.06f).withValueHeadDim(40), false, 32, new int[][] {{60, 90}});
         for (var cache : CACHES) paged(cases, cache, new AttentionShape(66, 1, 96, 0.1f).withValueHeadDim(64), false, 32, new int[][] {{300, 301}, {17, 20}});
         return cases;
     }
@@ -196,13 +225,21 @@ final class OpCases {
             .run(i -> i.get(0).expertLinear(i.get(1), null, i.get(2))));
     }
 
-    /** Five rows that begin a sequence and six that go on with another: what comes out, and the state that is left. */
-    private static void recurrent(List<OpCase> cases, String name, int width, List<OpCase.Input> inputs, BiFunction<List<Tensor>, Recurrence, Tensor> run) {
+    /** Five rows that begin a sequence and six that go on with another, or two, forty and more: what comes out, and the states that are left. */
+    private static void recurrent(List<OpCase> cases, String op, int n, int width, List<OpCase.Input> inputs, BiFunction<List<Tensor>, Recurrence, Tensor> run) {
         var all = new ArrayList<>(inputs);
         int at = inputs.size();
-        all.add(weight(DType.F32, 3, width));
-        all.add(ints(2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0));
-        all.add(ints(0, 1, 2, 3, 4, 7, 8, 9, 10, 11, 12));
+        int[] slots = new int[n], positions = new int[n], lengths = n == 11 ? new int[] {0, 5, 6} : new int[] {2, 40, 33}, from = {1, 0, 7};
+        for (int row = 0, i = 0; i < lengths.length; i++) {
+            for (int j = 0; j < lengths[i]; j++, row++) {
+                slots[row] = new int[] {3, 2, 0}[i];
+                positions[row] = from[i] + j;
+            }
+        }
+        all.add(weight(DType.F32, 4, width));
+        all.add(ints(slots));
+        all.add(ints(positions));
+        var name = "%s, %d rows".formatted(op, n);
         var array = all.toArray(OpCase.Input[]::new);
         cases.add(op(name, array).forward().run(in -> run.apply(in, new Recurrence(in.get(at), in.get(at + 1), in.get(at + 2)))));
         cases.add(op(name + ", state", array).forward().run(in -> {

@@ -336,17 +336,17 @@ public final class BatchScheduler implements Scheduler {
         var jobs = new ArrayList<>(writing);
         var runs = new ArrayList<Engine.Run>();
         int prefill = 0;
-        float[] logits;
+        Logits logits;
         long start = clock.getAsLong();
         try {
             speculator.guess(writing.stream().map(job -> job.generation).toList(), reading.isEmpty() ? 0 : PrefillPace.WHILE_WRITING);
-            for (var job : writing) runs.add(new Engine.Run(job.sequence(), job.sequence().pending(), job.generation.rowsToAccept()));
+            for (var job : writing) runs.add(new Engine.Run(job.sequence(), job.sequence().pending(), job.generation.rowsToAccept(), job.generation.deciding()));
             int[] rows = PrefillPace.shares(pace.rows(!writing.isEmpty()), reading.stream().mapToInt(job -> job.sequence().pending()).toArray());
             for (int i = 0; i < rows.length; i++) {
                 if (rows[i] == 0) continue;
                 var sequence = reading.get(i).sequence();
                 jobs.add(reading.get(i));
-                runs.add(new Engine.Run(sequence, rows[i], rows[i] == sequence.pending() ? 1 : 0));
+                runs.add(new Engine.Run(sequence, rows[i], rows[i] == sequence.pending() ? 1 : 0, reading.get(i).generation.deciding()));
                 prefill += rows[i];
             }
             if (runs.isEmpty()) return;
@@ -359,13 +359,13 @@ public final class BatchScheduler implements Scheduler {
             return;
         }
         pace.measured(prefill, clock.getAsLong() - start);
-        int offset = 0;
+        int row = 0;
         for (int i = 0; i < runs.size(); i++) {
             if (runs.get(i).logits() == 0) continue;
             var generation = jobs.get(i).generation;
-            int at = offset;
-            guarded(jobs.get(i), () -> generation.accept(logits, at));
-            offset += runs.get(i).logits() * engine.vocabulary();
+            int first = row;
+            guarded(jobs.get(i), () -> generation.accept(logits, first));
+            row += runs.get(i).logits();
         }
     }
 

@@ -54,13 +54,12 @@ final class Draft implements AutoCloseable {
         for (var run : runs) {
             var sequence = run.sequence();
             int rows = Math.min(2 * run.rows(), Math.min(sequence.cached(), reach) - sequence.drafted());
-            if (rows > 0) own.add(new Engine.Run(sequence, sequence.drafted(), rows, 0));
+            if (rows > 0) own.add(new Engine.Run(sequence, sequence.drafted(), rows, 0, 0));
         }
-        run(own);
+        if (!own.isEmpty()) run(own);
     }
 
-    private float[] run(List<Engine.Run> runs) {
-        if (runs.isEmpty()) return new float[0];
+    private Logits run(List<Engine.Run> runs) {
         var logits = engine.forward(runs);
         for (var run : runs) run.sequence().drafted(run.from() + run.rows());
         return logits;
@@ -77,18 +76,24 @@ final class Draft implements AutoCloseable {
         }
         var behind = guessing.stream().map(each -> each.answer.sequence()).filter(sequence -> sequence.length() - sequence.drafted() > CATCH_UP).toList();
         guessing.removeIf(each -> behind.contains(each.answer.sequence()));
-        run(behind.stream().map(sequence -> new Engine.Run(sequence, sequence.drafted(), CATCH_UP, 0)).toList());
+        if (!behind.isEmpty()) run(behind.stream().map(sequence -> new Engine.Run(sequence, sequence.drafted(), CATCH_UP, 0, 0)).toList());
         while (!guessing.isEmpty()) {
-            var logits = run(guessing.stream().map(each -> each.answer.sequence()).map(s -> new Engine.Run(s, s.drafted(), s.length() - s.drafted(), 1)).toList());
+            var logits = run(guessing.stream().map(each -> next(each.answer)).toList());
             var next = new ArrayList<Guessing>();
             for (int i = 0; i < guessing.size(); i++) {
                 var each = guessing.get(i);
-                boolean guessed = each.answer.guess(logits, i * engine.vocabulary(), vocabulary, each.constraint);
+                boolean guessed = each.answer.guess(logits, i, vocabulary, each.constraint);
                 if (guessed && each.answer.sequence().length() < each.end) next.add(each);
             }
             guessing.clear();
             guessing.addAll(next);
         }
+    }
+
+    /** All that the draft has not read of an answer. Its largest logits decide where none of them can be of a token that the model does not have. */
+    private Engine.Run next(Generation answer) {
+        var sequence = answer.sequence();
+        return new Engine.Run(sequence, sequence.drafted(), sequence.length() - sequence.drafted(), 1, vocabulary == engine.vocabulary() ? answer.deciding() : 0);
     }
 
     @Override public void close() { engine.close(); }

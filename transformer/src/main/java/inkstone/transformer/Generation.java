@@ -23,7 +23,6 @@ final class Generation {
     private final StopFilter stops;
     private final StreamDecoder decoder;
     private final int[] endTokens;
-    private final int vocabulary;
     private final int maxTokens;
     private final StringBuilder text = new StringBuilder();
     /** Of tokens whose text has begun to be shown, and of those after them. */
@@ -52,7 +51,6 @@ final class Generation {
         this.variant = request.variant() == null ? engine.model() : request.variant();
         this.onPiece = onPiece;
         this.endTokens = tokenizer.endOfGeneration().stream().mapToInt(Integer::intValue).sorted().toArray();
-        this.vocabulary = engine.vocabulary();
         this.constraint = request.constraint() == null ? null : request.constraint().get();
         this.sampler = new Sampler(request.sampling(), request.logitBias());
         this.distribution = request.topLogprobs() < 0 ? null : new Distribution(request.topLogprobs());
@@ -103,6 +101,9 @@ final class Generation {
     /** Rows of the next step whose logits {@link #accept} reads. */
     int rowsToAccept() { return 1 + guessed; }
 
+    /** How many of the largest logits of such a row are enough; 0: it reads all. */
+    int deciding() { return constraint == null && distribution == null ? sampler.deciding() : 0; }
+
     /** Null without a constraint. */
     Constraint forkedConstraint() { return constraint == null ? null : constraint.fork(); }
 
@@ -115,14 +116,15 @@ final class Generation {
     }
 
     /**
-     * Appends what the sampler would choose if a draft's logits, which are overwritten, were the model's; false where that would end the answer.
+     * Appends what the sampler would choose if a row of a draft's logits, which are overwritten, were the model's; false where that would end the answer.
      *
+     * @param vocabulary tokens that count, where the logits of all are there
      * @param fork of the constraint, which is told; null for none
      */
-    boolean guess(float[] logits, int offset, int vocabulary, Constraint fork) {
+    boolean guess(Logits logits, int row, int vocabulary, Constraint fork) {
         int token;
         try {
-            token = sampler.sample(logits, offset, vocabulary, fork, sequence.tokens(), sequence.length(), request.prompt().length);
+            token = sampler.sample(logits.values(), logits.tokens(), logits.at(row), Math.min(vocabulary, logits.width()), fork, sequence.tokens(), sequence.length(), request.prompt().length);
         } catch (ConstraintException end) {
             return false;
         } catch (ArithmeticException broken) {
@@ -133,15 +135,15 @@ final class Generation {
         return true;
     }
 
-    /** The step that ran the sequence's last token, and the guesses after it, gave these logits, [{@link #rowsToAccept}, vocabulary], which are overwritten. */
-    void accept(float[] logits, int offset) {
+    /** The step that ran the sequence's last token, and the guesses after it, gave these logits, {@link #rowsToAccept} rows from {@code first} on, which are overwritten. */
+    void accept(Logits logits, int first) {
         int made = guessed, start = sequence.length() - made, right = 0;
         int[] ahead = Arrays.copyOfRange(sequence.tokens(), start, start + made);
         sequence.retract(made);
         guessed = 0;
         try {
             for (int row = 0; row <= made && !ended(); row++) {
-                choose(logits, offset + row * vocabulary);
+                choose(logits, first + row);
                 boolean asGuessed = row < made && sequence.length() > start + row && sequence.tokens()[start + row] == ahead[row];
                 if (!asGuessed) break;
                 right++;
@@ -156,9 +158,9 @@ final class Generation {
         }
     }
 
-    private void choose(float[] logits, int offset) {
-        if (distribution != null) distribution.read(logits, offset, vocabulary);
-        int token = sampler.sample(logits, offset, vocabulary, constraint, sequence.tokens(), sequence.length(), request.prompt().length);
+    private void choose(Logits logits, int row) {
+        if (distribution != null) distribution.read(logits.values(), logits.at(row), logits.width());
+        int token = sampler.sample(logits.values(), logits.tokens(), logits.at(row), logits.width(), constraint, sequence.tokens(), sequence.length(), request.prompt().length);
         if (written == 0) firstToken = System.nanoTime();
         if (Arrays.binarySearch(endTokens, token) >= 0) {
             end(Finish.STOP);

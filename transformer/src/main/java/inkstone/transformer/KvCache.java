@@ -10,7 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Keys and values of every layer in pages of {@link #PAGE_SIZE} tokens (Kwon et al. 2023, arXiv:2309.06180), allocated once: no more memory is ever taken. A sequence
+ * Keys and values of every layer in pages of {@link #PAGE_SIZE} tokens (Kwon et al. 2023, arXiv:2309.06180), allocated once, as one block of each backend that layers lie on: no more memory is ever taken. A sequence
  * holds pages, not memory of its own; what cannot be had from the free list cannot be had. Sequences that begin alike may hold the same pages, which are counted;
  * a page that several hold is full and never written again. One thread.
  *
@@ -20,8 +20,27 @@ public final class KvCache implements AutoCloseable {
     /** Tokens in a page of keys and values. */
     public static final int PAGE_SIZE = 32;
 
-    private final Backend backend;
-    private final List<MemorySegment> memory = new ArrayList<>();
+    /** What begins in the block at a multiple of this suits every kernel's loads. */
+    private static final long ALIGNMENT = 256;
+
+    /** One block, and how much of it is handed out. */
+    private static final class Block {
+        private final Backend owner;
+        private long bytes, used;
+        private MemorySegment memory;
+
+        Block(Backend owner) { this.owner = owner; }
+
+        Tensor table(DType dtype, int... dims) {
+            long elements = 1;
+            for (int dim : dims) elements *= dim;
+            var table = Tensor.of(dtype, memory.asSlice(used, dtype.bytes(elements)), dims);
+            used += aligned(dtype.bytes(elements));
+            return table;
+        }
+    }
+
+    private final List<Block> blocks = new ArrayList<>();
     private final List<Tensor> keys = new ArrayList<>(), values = new ArrayList<>();
     private final List<List<Tensor>> states = new ArrayList<>();
     private final ArrayDeque<Integer> free = new ArrayDeque<>();
@@ -38,18 +57,20 @@ public final class KvCache implements AutoCloseable {
      */
     public KvCache(Backend backend, ModelConfig config, DType dtype, int tokens, int contextLength) {
         require(config.architecture(), config, dtype);
-        this.backend = backend;
         this.recurrent = recurrent(config);
         this.pageSize = recurrent ? contextLength : PAGE_SIZE;
         this.pages = Math.ceilDiv(tokens, pageSize);
         this.holders = new int[pages];
+        for (int layer = 0; layer < config.layers(); layer++) block(backend.ofLayer(layer)).bytes += bytes(config, dtype, tokens, contextLength, layer);
+        for (var block : blocks) block.memory = block.owner.allocate(block.bytes);
         for (int layer = 0; layer < config.layers(); layer++) {
+            var block = block(backend.ofLayer(layer));
             var ofLayer = new ArrayList<Tensor>();
-            for (int width : config.stateWidths(layer)) ofLayer.add(table(DType.F32, pages, width));
+            for (int width : config.stateWidths(layer)) ofLayer.add(block.table(DType.F32, pages, width));
             states.add(ofLayer);
             var attention = config.attention(layer);
-            keys.add(attention == null ? null : table(dtype, pages, pageSize, attention.keyDim()));
-            values.add(attention == null ? null : table(dtype, pages, pageSize, attention.valueDim()));
+            keys.add(attention == null ? null : block.table(dtype, pages, pageSize, attention.keyDim()));
+            values.add(attention == null ? null : block.table(dtype, pages, pageSize, attention.valueDim()));
         }
         for (int page = 0; page < pages; page++) free.add(page);
     }
@@ -65,30 +86,35 @@ public final class KvCache implements AutoCloseable {
         }
     }
 
+    private Block block(Backend owner) {
+        for (var block : blocks) if (block.owner == owner) return block;
+        blocks.add(new Block(owner));
+        return blocks.getLast();
+    }
+
     /** What the cache for {@code tokens} tokens would take. */
     static long bytes(ModelConfig config, DType dtype, int tokens, int contextLength) {
-        int pageSize = recurrent(config) ? contextLength : PAGE_SIZE;
-        long ofPage = 0;
-        for (int layer = 0; layer < config.layers(); layer++) {
-            for (int width : config.stateWidths(layer)) ofPage += DType.F32.bytes(width);
-            var attention = config.attention(layer);
-            if (attention != null) ofPage += dtype.bytes((long) pageSize * attention.keyDim()) + dtype.bytes((long) pageSize * attention.valueDim());
-        }
-        return ofPage * Math.ceilDiv(tokens, pageSize);
+        long bytes = 0;
+        for (int layer = 0; layer < config.layers(); layer++) bytes += bytes(config, dtype, tokens, contextLength, layer);
+        return bytes;
     }
+
+    /** What one layer of it would take. */
+    static long bytes(ModelConfig config, DType dtype, int tokens, int contextLength, int layer) {
+        int pageSize = recurrent(config) ? contextLength : PAGE_SIZE, pages = Math.ceilDiv(tokens, pageSize);
+        long bytes = 0;
+        for (int width : config.stateWidths(layer)) bytes += aligned(DType.F32.bytes((long) pages * width));
+        var attention = config.attention(layer);
+        if (attention != null) bytes += aligned(dtype.bytes((long) pages * pageSize * attention.keyDim())) + aligned(dtype.bytes((long) pages * pageSize * attention.valueDim()));
+        return bytes;
+    }
+
+    private static long aligned(long bytes) { return Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT; }
 
     /** Whether any layer has states. */
     static boolean recurrent(ModelConfig config) {
         for (int layer = 0; layer < config.layers(); layer++) if (config.stateWidths(layer).length > 0) return true;
         return false;
-    }
-
-    private Tensor table(DType dtype, int... dims) {
-        long elements = 1;
-        for (int dim : dims) elements *= dim;
-        var segment = backend.allocate(dtype.bytes(elements));
-        memory.add(segment);
-        return Tensor.of(dtype, segment, dims);
     }
 
     /** F32, F16 or Q8_0 [pages, pageSize, kvHeads · headDim] */
@@ -104,7 +130,7 @@ public final class KvCache implements AutoCloseable {
     public int pageSize() { return pageSize; }
     public int pages() { return pages; }
     public int freePages() { return free.size(); }
-    public long bytes() { return memory.stream().mapToLong(MemorySegment::byteSize).sum(); }
+    public long bytes() { return blocks.stream().mapToLong(block -> block.bytes).sum(); }
 
     int pagesInUse() { return pages - free.size(); }
 
@@ -130,5 +156,8 @@ public final class KvCache implements AutoCloseable {
         if (--holders[page] == 0) free.push(page);
     }
 
-    @Override public void close() { memory.forEach(backend::free); memory.clear(); }
+    @Override public void close() {
+        blocks.forEach(block -> block.owner.free(block.memory));
+        blocks.clear();
+    }
 }

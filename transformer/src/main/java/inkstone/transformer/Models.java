@@ -1,6 +1,7 @@
 package inkstone.transformer;
 
 import inkstone.tensor.Backend;
+import inkstone.tensor.CountingBackend;
 import inkstone.tensor.DType;
 import inkstone.tensor.ModelException;
 import inkstone.tensor.Weights;
@@ -69,6 +70,7 @@ import java.util.Collection;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 
@@ -95,6 +97,8 @@ public final class Models {
         new Qwen3NextFamily("qwen35"), new Qwen3NextFamily("qwen35moe"));
     private static final List<EmbeddingFamily> EMBEDDING_FAMILIES = List.of(new BertFamily(), new NomicBertFamily());
 
+    private static final UnaryOperator<Weights> AS_THEY_ARE = UnaryOperator.identity();
+
     private Models() {}
 
     /**
@@ -103,7 +107,7 @@ public final class Models {
      *
      * @throws ModelException where the file is not a model that can run here; the message says why
      */
-    public static LanguageModel open(Path path, Backend backend) throws IOException { return open(path, backend, UnaryOperator.identity()); }
+    public static LanguageModel open(Path path, Backend backend) throws IOException { return open(path, backend, AS_THEY_ARE); }
 
     /**
      * A model whose parameters go through a decorator: to be trained.
@@ -127,6 +131,28 @@ public final class Models {
      */
     public static TextModel openAny(Path path, Backend backend) throws IOException { return isEncoder(path) ? openEmbedder(path, backend) : open(path, backend); }
 
+    /** What is told of a file, and of the model in it. */
+    interface Measure<R> {
+        /** @param model makes the model of weights that have no memory; null of an encoder */
+        R of(Checkpoint checkpoint, Function<CountingBackend, CausalModel> model);
+    }
+
+    /** Looks at a file or folder without reading its weights. */
+    static <R> R measured(Path path, Measure<R> measure) throws IOException {
+        if (!Files.isDirectory(path)) {
+            requireExists(path);
+            try (var file = Gguf.open(path)) {
+                var architecture = file.metadata().string("general.architecture");
+                return measure.of(file, backend -> isEncoder(architecture) ? null : family(architecture, path).fromGguf(file, CheckpointWeights.unread(file, backend), backend));
+            }
+        }
+        if (isEncoder(path)) {
+            try (var file = HuggingFaceFolder.open(path, EMBEDDING_FAMILIES).file()) { return measure.of(file, _ -> null); }
+        }
+        var folder = HuggingFaceFolder.open(path, FAMILIES);
+        try (var file = folder.file()) { return measure.of(file, backend -> folder.family().fromGguf(file, CheckpointWeights.unread(file, backend), backend)); }
+    }
+
     private static boolean isEncoder(Path path) throws IOException {
         requireExists(path);
         if (Files.isDirectory(path)) return HuggingFaceFolder.familyOf(path, EMBEDDING_FAMILIES).isPresent();
@@ -140,6 +166,7 @@ public final class Models {
         try {
             var metadata = opened.checkpoint.metadata();
             var family = family(metadata.string("general.architecture"), path);
+            opened.makeRoom(backend, decorator == AS_THEY_ARE);
             opened.weights = new CheckpointWeights(opened.checkpoint, backend, decorator);
             var model = family.fromGguf(opened.checkpoint, opened.weights, backend);
             opened.tokenizer = Tokenizers.fromGguf(metadata);
@@ -165,6 +192,7 @@ public final class Models {
             var architecture = metadata.string("general.architecture");
             var family = EMBEDDING_FAMILIES.stream().filter(known -> known.architecture().equals(architecture)).findFirst()
                 .orElseThrow(() -> unknown("embedding models", path.toString(), architecture, EMBEDDING_FAMILIES.stream().map(EmbeddingFamily::architecture).toList()));
+            opened.makeRoom(backend, true);
             opened.weights = new CheckpointWeights(opened.checkpoint, backend);
             var model = family.fromGguf(opened.checkpoint, opened.weights, backend);
             opened.tokenizer = Tokenizers.fromGguf(metadata);
@@ -180,6 +208,7 @@ public final class Models {
         var opened = new Opened(folder.file());
         try {
             requireMemory(folder.file());
+            opened.makeRoom(backend, true);
             opened.weights = new CheckpointWeights(opened.checkpoint, backend);
             var model = folder.family().fromGguf(opened.checkpoint, opened.weights, backend);
             opened.tokenizer = Tokenizers.fromJson(directory);
@@ -196,6 +225,7 @@ public final class Models {
         var opened = new Opened(folder.file());
         try {
             requireMemory(folder.file());
+            opened.makeRoom(backend, decorator == AS_THEY_ARE);
             opened.weights = new CheckpointWeights(opened.checkpoint, backend, decorator);
             var model = folder.family().fromGguf(opened.checkpoint, opened.weights, backend);
             opened.tokenizer = Tokenizers.fromJson(directory);
@@ -272,28 +302,41 @@ public final class Models {
 
         LanguageModel languageModel(String name, CausalModel model, AdapterBase base, Backend backend, String template, Pooling pooling) {
             UnheededKeys.refuse(checkpoint.metadata(), checkpoint.metadata().string("general.architecture"));
-            long bytes = requireFits(model.config());
+            requireFits(model.config());
             var chat = template == null ? ChatTemplate.PLAIN : compile(template);
-            return new LanguageModel(name, model, tokenizer, chat, template != null, backend, format(checkpoint.tensors().values()), parameters(), bytes, pooling, base, this::closeFile);
+            return new LanguageModel(name, model, tokenizer, chat, template != null, backend, format(checkpoint.tensors().values()), parameters(), bytes(), pooling, base, this::closeFile);
         }
 
         Embedder embedder(String name, EmbeddingModel model, Backend backend, Pooling pooling) {
             UnheededKeys.refuse(checkpoint.metadata(), checkpoint.metadata().string("general.architecture"));
-            long bytes = requireFits(model.config());
-            return new Embedder(name, model, tokenizer, pooling, backend, format(checkpoint.tensors().values()), parameters(), bytes, this::closeFile);
+            requireFits(model.config());
+            return new Embedder(name, model, tokenizer, pooling, backend, format(checkpoint.tensors().values()), parameters(), bytes(), this::closeFile);
         }
+
+        /**
+         * Tells the backend what comes; throws where it has no room for it.
+         *
+         * @param all whether every weight is used as it is; copies that learn find their room themselves
+         */
+        void makeRoom(Backend backend, boolean all) {
+            var used = Footprint.used(checkpoint);
+            long bytes = bytes(used);
+            if (all || backend.memory().isEmpty()) MachineMemory.require(backend, bytes, checkpoint.metadata().source(), "a smaller or more compressed model");
+            if (all) backend.expect(used.size(), bytes);
+        }
+
+        private long bytes() { return bytes(checkpoint.tensors().values()); }
+
+        private static long bytes(Collection<TensorInfo> tensors) { return tensors.stream().mapToLong(tensor -> tensor.dtype().bytes(tensor.shape().elements())).sum(); }
 
         private long parameters() { return checkpoint.tensors().values().stream().mapToLong(tensor -> tensor.shape().elements()).sum(); }
 
-        /** Returns the bytes of the weights; throws where they are more than the machine's memory, or the tokenizer has tokens that the model has not. */
-        private long requireFits(ModelConfig config) {
+        /** Throws where the tokenizer has tokens that the model has not. */
+        private void requireFits(ModelConfig config) {
             var source = checkpoint.metadata().source();
             if (tokenizer.vocabularySize() > config.vocabularySize()) {
                 throw new ModelException("%s: the tokenizer has %d tokens, the model %d".formatted(source, tokenizer.vocabularySize(), config.vocabularySize()));
             }
-            long bytes = checkpoint.tensors().values().stream().mapToLong(tensor -> tensor.dtype().bytes(tensor.shape().elements())).sum();
-            MachineMemory.require(bytes, source, "a smaller or more compressed model");
-            return bytes;
         }
 
         private ChatTemplate compile(String template) {

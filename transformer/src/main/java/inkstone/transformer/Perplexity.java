@@ -61,7 +61,7 @@ public record Perplexity(double value, double error, int windows, int scored) {
         while (sequence.pending() > 1) {
             int rows = Math.min(sequence.pending() - 1, scoredAtOnce);
             int next = sequence.cached() + 1;
-            var logits = engine.step(List.of(new Engine.Run(sequence, rows, rows)));
+            var logits = engine.step(List.of(new Engine.Run(sequence, rows, rows))).values();
             for (int row = 0; row < rows; row++) scores.add(logProbability(logits, row * vocabulary, vocabulary, sequence.tokens()[next + row]));
         }
     }

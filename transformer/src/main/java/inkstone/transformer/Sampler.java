@@ -1,5 +1,6 @@
 package inkstone.transformer;
 
+import inkstone.tensor.Kernels;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.SplittableRandom;
@@ -18,6 +19,7 @@ final class Sampler {
     private final int[] biased;
     private final float[] biases;
     private int[] ids = {};
+    private float[] values = {};
     private double[] nats = {}, weights = {};
     private final double[] mass = new double[BUCKETS];
     private long[] keys = {};
@@ -36,23 +38,39 @@ final class Sampler {
     }
 
     /**
-     * The next token by {@code logits[offset .. offset + vocabulary)}, which are overwritten.
+     * How many of the largest logits of a row decide what {@link #sample} chooses, so that the rest need not leave the device they were computed on; 0: it may take any of them. With
+     * temperature 0 it is the largest, the first of equals. Top-k comes before all other filters, and what follows looks only at the tokens that it kept, in order of id: their
+     * sums have the same terms in the same order. A bias or a penalty may bring any token among the largest.
+     */
+    int deciding() {
+        boolean changed = biased.length > 0 || settings.repetitionPenalty() != 1 || settings.presencePenalty() != 0 || settings.frequencyPenalty() != 0;
+        if (changed) return 0;
+        if (settings.temperature() == 0) return 1;
+        return settings.topK() <= Kernels.MOST_LARGEST ? settings.topK() : 0;
+    }
+
+    /**
+     * The next token by {@code logits[offset .. offset + count)}, which are overwritten.
      *
+     * @param tokens whose logits these are, ascending, at the same places: at least the {@link #deciding}; null where they are all, from token 0 on
      * @param constraint null for none; to be told of the token by whoever chooses
      * @param history what the sequence holds, prompt and answer, in its first {@code length} entries; the answer begins at {@code generatedFrom}
      * @throws ArithmeticException where the logits are not numbers
      */
-    int sample(float[] logits, int offset, int vocabulary, Constraint constraint, int[] history, int length, int generatedFrom) {
-        for (int i = 0; i < biased.length; i++) if (biased[i] < vocabulary) logits[offset + biased[i]] += biases[i];
-        if (constraint != null) constraint.mask(logits, offset, vocabulary);
-        penalise(logits, offset, vocabulary, history, length, generatedFrom);
-        int likeliest = likeliest(logits, offset, vocabulary, constraint);
-        if (settings.temperature() == 0) return likeliest - offset;
-        keepTopK(logits, offset, vocabulary, logits[likeliest]);
-        keepTopP(logits, offset);
+    int sample(float[] logits, int[] tokens, int offset, int count, Constraint constraint, int[] history, int length, int generatedFrom) {
+        assert tokens == null || constraint == null && deciding() > 0 && deciding() <= count : "chosen from too few logits";
+        for (int i = 0; i < biased.length; i++) if (biased[i] < count) logits[offset + biased[i]] += biases[i];
+        if (constraint != null) constraint.mask(logits, offset, count);
+        penalise(logits, offset, count, history, length, generatedFrom);
+        int likeliest = likeliest(logits, tokens, offset, count, constraint);
+        if (settings.temperature() == 0) return token(tokens, offset, likeliest - offset);
+        keepTopK(logits, tokens, offset, count, logits[likeliest]);
+        keepTopP();
         keepMinP();
         return draw(length - generatedFrom);
     }
+
+    private static int token(int[] tokens, int offset, int i) { return tokens == null ? i : tokens[offset + i]; }
 
     // ---- penalties ---------------------------------------------------------------------------------------------------------------------------------
 
@@ -81,12 +99,12 @@ final class Sampler {
     }
 
     /** Index of the largest logit, the first of equals. Minus infinity rules a token out; anything else that is not finite is a broken model. */
-    private int likeliest(float[] logits, int offset, int vocabulary, Constraint constraint) {
+    private int likeliest(float[] logits, int[] tokens, int offset, int count, Constraint constraint) {
         int best = offset;
-        for (int i = offset; i < offset + vocabulary; i++) {
+        for (int i = offset; i < offset + count; i++) {
             float logit = logits[i];
             if (!(logit < Float.POSITIVE_INFINITY)) {
-                throw new ArithmeticException("the model computed %s as the logit of token %d: its weights are broken or overflow".formatted(logit, i - offset));
+                throw new ArithmeticException("the model computed %s as the logit of token %d: its weights are broken or overflow".formatted(logit, token(tokens, offset, i - offset)));
             }
             if (logit > logits[best]) best = i;
         }
@@ -97,20 +115,23 @@ final class Sampler {
         return best;
     }
 
-    // ---- what is kept, by ascending id: ids, nats below the likeliest, weights = exp(-nats) -----------------------------------------------------------
+    // ---- what is kept, by ascending id: ids, their logits, nats below the likeliest, weights = exp(-nats) -----------------------------------------------------
 
-    private void keepTopK(float[] logits, int offset, int vocabulary, float largest) {
-        if (ids.length < vocabulary) {
-            ids = new int[vocabulary];
-            nats = new double[vocabulary];
-            weights = new double[vocabulary];
+    private void keepTopK(float[] logits, int[] tokens, int offset, int count, float largest) {
+        if (ids.length < count) {
+            ids = new int[count];
+            values = new float[count];
+            nats = new double[count];
+            weights = new double[count];
         }
-        long threshold = settings.topK() == 0 || settings.topK() >= vocabulary ? Long.MIN_VALUE : kthLargest(logits, offset, vocabulary, settings.topK());
+        long threshold = settings.topK() == 0 || settings.topK() >= count ? Long.MIN_VALUE : kthLargest(logits, tokens, offset, count, settings.topK());
         kept = 0;
-        for (int token = 0; token < vocabulary; token++) {
-            float logit = logits[offset + token];
+        for (int i = 0; i < count; i++) {
+            float logit = logits[offset + i];
+            int token = token(tokens, offset, i);
             if (key(logit, token) < threshold) continue;
             ids[kept] = token;
+            values[kept] = logit;
             nats[kept] = (largest - logit) / (double) settings.temperature();
             weights[kept] = Math.exp(-nats[kept]);
             kept++;
@@ -118,12 +139,12 @@ final class Sampler {
     }
 
     /** The k-th largest key, from a heap of the k largest so far with the smallest on top: most of a vocabulary is one comparison each. */
-    private long kthLargest(float[] logits, int offset, int vocabulary, int k) {
+    private long kthLargest(float[] logits, int[] tokens, int offset, int count, int k) {
         if (keys.length < k) keys = new long[k];
-        for (int token = 0; token < k; token++) keys[token] = key(logits[offset + token], token);
+        for (int i = 0; i < k; i++) keys[i] = key(logits[offset + i], token(tokens, offset, i));
         for (int parent = k / 2 - 1; parent >= 0; parent--) sink(parent, k);
-        for (int token = k; token < vocabulary; token++) {
-            long key = key(logits[offset + token], token);
+        for (int i = k; i < count; i++) {
+            long key = key(logits[offset + i], token(tokens, offset, i));
             if (key > keys[0]) {
                 keys[0] = key;
                 sink(0, k);
@@ -149,7 +170,7 @@ final class Sampler {
     }
 
     /** The likeliest tokens whose probabilities reach topP: whole buckets of the histogram, and of the bucket where the sum is reached its largest. */
-    private void keepTopP(float[] logits, int offset) {
+    private void keepTopP() {
         if (settings.topP() == 1) return;
         Arrays.fill(mass, 0);
         double total = 0;
@@ -163,7 +184,7 @@ final class Sampler {
 
         int candidates = 0;
         if (keys.length < kept) keys = new long[kept];
-        for (int i = 0; i < kept; i++) if (bucket(nats[i]) == last) keys[candidates++] = key(logits[offset + ids[i]], ids[i]);
+        for (int i = 0; i < kept; i++) if (bucket(nats[i]) == last) keys[candidates++] = key(values[i], ids[i]);
         Arrays.sort(keys, 0, candidates);
         long threshold = Long.MAX_VALUE;
         for (int i = candidates - 1; i >= 0 && missing > 0; i--) {
@@ -175,7 +196,7 @@ final class Sampler {
         int n = 0;
         for (int i = 0; i < kept; i++) {
             int bucket = bucket(nats[i]);
-            if (bucket < last || bucket == last && key(logits[offset + ids[i]], ids[i]) >= threshold) keep(i, n++);
+            if (bucket < last || bucket == last && key(values[i], ids[i]) >= threshold) keep(i, n++);
         }
         kept = n;
     }
@@ -191,6 +212,7 @@ final class Sampler {
 
     private void keep(int from, int to) {
         ids[to] = ids[from];
+        values[to] = values[from];
         nats[to] = nats[from];
         weights[to] = weights[from];
     }

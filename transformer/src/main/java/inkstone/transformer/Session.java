@@ -67,7 +67,7 @@ public final class Session implements AutoCloseable {
                 int rows = generation.writing() ? sequence.pending() : Math.min(sequence.pending(), Engine.PREFILL_ROWS);
                 boolean fits = sequence.reserve(sequence.cached() + rows), last = rows == sequence.pending();
                 assert fits : "the cache is as large as the context";
-                var runs = List.of(new Engine.Run(sequence, rows, last ? generation.rowsToAccept() : 0));
+                var runs = List.of(new Engine.Run(sequence, rows, last ? generation.rowsToAccept() : 0, generation.deciding()));
                 long start = clock.getAsLong();
                 var logits = engine.step(runs);
                 if (generation.writing()) speculator.measured(rows, clock.getAsLong() - start);

@@ -62,7 +62,7 @@ class CachedForwardTest {
             assertTrue(sequence.reserve(tokens.length));
             while (sequence.pending() > 0) {
                 int rows = Math.min(sequence.pending(), sequence.cached() == 0 ? first : then);
-                float[] logits = engine.step(List.of(new Engine.Run(sequence, rows, 1)));
+                float[] logits = engine.step(List.of(new Engine.Run(sequence, rows, 1))).values();
                 int row = sequence.cached() - 1;
                 for (int i = 0; i < vocabulary; i++) largest = Math.max(largest, Math.abs(logits[i] - expected[row * vocabulary + i]));
             }
@@ -95,7 +95,7 @@ class CachedForwardTest {
                 sequences.add(sequence);
                 runs.add(new Engine.Run(sequence, sequence.length(), i != 1 ? 1 : 0));
             }
-            float[] logits = engine.step(runs);
+            float[] logits = engine.step(runs).values();
             for (int i = 0; i < vocabulary; i++) {
                 assertEquals(expected[(n - 1) * vocabulary + i], logits[i], tolerance(DType.F32));
                 assertEquals(expected[(n - 21) * vocabulary + i], logits[vocabulary + i], tolerance(DType.F32), "the second wanted none");

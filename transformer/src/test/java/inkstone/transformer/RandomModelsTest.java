@@ -200,7 +200,7 @@ class RandomModelsTest {
             sequence.restart(TOKENS);
             assertTrue(sequence.reserve(TOKENS.length));
             float[] logits = null;
-            while (sequence.pending() > 0) logits = engine.step(List.of(new Engine.Run(sequence, Math.min(sequence.pending(), 7), 1)));
+            while (sequence.pending() > 0) logits = engine.step(List.of(new Engine.Run(sequence, Math.min(sequence.pending(), 7), 1))).values();
             return logits;
         }
     }

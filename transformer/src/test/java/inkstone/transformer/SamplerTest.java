@@ -4,18 +4,27 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import inkstone.tensor.Backend;
+import inkstone.tensor.Kernels;
+import inkstone.tensor.Scope;
+import inkstone.tensor.cpu.CpuBackend;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.SplittableRandom;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 
 class SamplerTest {
     private static final long SEED = 20261123;
+    private static final Backend CPU = new CpuBackend(1);
+
+    @AfterAll static void close() { CPU.close(); }
 
     private static int sample(SamplerSettings settings, int[] history, int generatedFrom, float... logits) {
-        return new Sampler(settings).sample(logits.clone(), 0, logits.length, null, history, history.length, generatedFrom);
+        return new Sampler(settings).sample(logits.clone(), null, 0, logits.length, null, history, history.length, generatedFrom);
     }
 
     private static SamplerSettings with(float temperature, int topK, float topP, float minP, long seed) {
@@ -59,8 +68,33 @@ class SamplerTest {
             logits[random.nextInt(vocabulary)] = 1;
             var settings = with(0.1f + random.nextFloat() * 2, random.nextBoolean() ? 0 : random.nextInt(vocabulary + 5),
                 random.nextBoolean() ? 1 : 0.05f + 0.9f * random.nextFloat(), random.nextBoolean() ? 0 : 0.3f * random.nextFloat(), n);
-            assertEquals(byDefinition(settings, logits), sample(settings, new int[0], 0, logits), "seed " + SEED + ", case " + n + ", " + settings);
+            int expected = byDefinition(settings, logits);
+            assertEquals(expected, sample(settings, new int[0], 0, logits), "seed " + SEED + ", case " + n + ", " + settings);
+            assertEquals(expected, sampleOfLargest(settings, logits), "the largest, seed " + SEED + ", case " + n + ", " + settings);
         }
+    }
+
+    /** What a sampler makes of the logits that decide, and sometimes a few more, as a step brings them from its device. */
+    private static int sampleOfLargest(SamplerSettings settings, float... logits) {
+        var sampler = new Sampler(settings);
+        int deciding = sampler.deciding();
+        if (deciding == 0 || deciding > logits.length) return sample(settings, new int[0], 0, logits);
+        int k = Math.min(deciding + logits.length % 3, logits.length);
+        try (var scope = Scope.inference(CPU)) {
+            var row = new Logits(new float[2 * k], new int[2 * k], k);
+            row.set(1, scope.floats(logits, 1, logits.length).largest(k).toFloats(), 0);
+            return sampler.sample(row.values(), row.tokens(), row.at(1), k, null, new int[0], 0, 0);
+        }
+    }
+
+    @Test void theLargestLogitsDecideWhereNothingCanBringAnotherAmongThem() {
+        assertEquals(1, new Sampler(SamplerSettings.GREEDY).deciding());
+        assertEquals(40, new Sampler(SamplerSettings.DEFAULT).deciding());
+        assertEquals(0, new Sampler(with(1, 0, 0.9f, 0.1f, 1)).deciding(), "top-p of all tokens");
+        assertEquals(0, new Sampler(with(1, Kernels.MOST_LARGEST + 1, 1, 0, 1)).deciding());
+        assertEquals(1, new Sampler(with(0, Kernels.MOST_LARGEST + 1, 1, 0, 1)).deciding());
+        for (var penalties : List.of(penalties(1.1f, 0, 0, 64), penalties(1, 0.1f, 0, 64), penalties(1, 0, 0.1f, 64))) assertEquals(0, new Sampler(penalties).deciding());
+        assertEquals(0, new Sampler(SamplerSettings.GREEDY, Map.of(1, 1f)).deciding());
     }
 
     private record Choice(int token, float logit, double weight) {}
@@ -89,7 +123,7 @@ class SamplerTest {
         var sampler = new Sampler(with(1, 0, 1, 0, SEED));
         float[] logits = {(float) Math.log(0.5), (float) Math.log(0.3), (float) Math.log(0.2)};
         var counts = new int[3];
-        for (int i = 0; i < 20_000; i++) counts[sampler.sample(logits.clone(), 0, 3, null, new int[i], i, 0)]++;
+        for (int i = 0; i < 20_000; i++) counts[sampler.sample(logits.clone(), null, 0, 3, null, new int[i], i, 0)]++;
         double[] expected = {0.5, 0.3, 0.2};
         for (int i = 0; i < 3; i++) assertEquals(expected[i], counts[i] / 20_000.0, 0.015, "4 standard deviations of 20,000 draws are 0.014");
     }
@@ -98,12 +132,14 @@ class SamplerTest {
         for (float broken : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
             var error = assertThrows(ArithmeticException.class, () -> sample(SamplerSettings.DEFAULT, new int[0], 0, 0, broken, 1));
             assertTrue(error.getMessage().contains("token 1"), error.getMessage());
+            error = assertThrows(ArithmeticException.class, () -> sampleOfLargest(SamplerSettings.GREEDY, 0, broken, 1));
+            assertTrue(error.getMessage().contains("token 1"), error.getMessage());
         }
         assertThrows(ArithmeticException.class, () -> sample(SamplerSettings.GREEDY, new int[0], 0, Float.NEGATIVE_INFINITY, Float.NEGATIVE_INFINITY));
     }
 
     @Test void readsItsOwnPartOfALargerArrayOnly() {
         var logits = new float[] {99, 1, 5, 2, 99};
-        assertEquals(1, new Sampler(with(0.01f, 2, 0.9f, 0.1f, 1)).sample(logits, 1, 3, null, new int[0], 0, 0));
+        assertEquals(1, new Sampler(with(0.01f, 2, 0.9f, 0.1f, 1)).sample(logits, null, 1, 3, null, new int[0], 0, 0));
     }
 }

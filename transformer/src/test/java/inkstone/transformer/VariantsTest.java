@@ -1,5 +1,6 @@
 package inkstone.transformer;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
@@ -50,6 +51,25 @@ class VariantsTest {
 
     private GenerationRequest request(String prompt, CausalModel variant) {
         return new GenerationRequest(model.tokenizer().encodePrompt(MarkedText.trusted(prompt)), SamplerSettings.GREEDY, TOKENS, List.of()).withVariant(variant);
+    }
+
+    /** Log-probabilities take all logits, answers without them the largest: one beside the other and alone. */
+    @Test void theLargestLogitsGiveTheSameTextAsAll() {
+        var prompt = model.tokenizer().encodePrompt(MarkedText.trusted("Once upon a time"));
+        for (var sampling : List.of(SamplerSettings.GREEDY, SamplerSettings.DEFAULT.withSeed(3), new SamplerSettings(1.3f, 200, 1, 0, 1, 0, 0, 64, 4))) {
+            var largest = new GenerationRequest(prompt, sampling, TOKENS, List.of());
+            int[] expected;
+            try (var session = Session.open(model, 256, DType.F32)) {
+                expected = session.generate(largest.withTopLogprobs(0), piece -> { }).tokens();
+                assertArrayEquals(expected, session.generate(largest, piece -> { }).tokens(), sampling.toString());
+            }
+            try (var scheduler = BatchScheduler.start(model, new BatchScheduler.Settings(256, 1024, DType.F32, 4, 8))) {
+                var tickets = List.of(scheduler.submit(largest, piece -> { }), scheduler.submit(largest.withVariant(variants().get(1)), piece -> { }),
+                    scheduler.submit(largest.withTopLogprobs(0), piece -> { }));
+                assertArrayEquals(expected, tickets.getFirst().result().join().tokens(), sampling.toString());
+                assertArrayEquals(expected, tickets.getLast().result().join().tokens(), sampling.toString());
+            }
+        }
     }
 
     private List<CausalModel> variants() {

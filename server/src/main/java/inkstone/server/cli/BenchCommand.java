@@ -1,7 +1,6 @@
 package inkstone.server.cli;
 
 import inkstone.server.Memory;
-import inkstone.tensor.cpu.CpuBackend;
 import inkstone.transformer.BatchScheduler;
 import inkstone.transformer.GenerationRequest;
 import inkstone.transformer.GenerationResult;
@@ -196,8 +195,7 @@ final class BenchCommand implements Callable<Integer> {
             model.model().config().architecture(), model.format(), model.parameters() / 1e6, mebibytes(model.bytes())));
         row(out, "machine", machine());
         row(out, "java", System.getProperty("java.vm.name") + " " + Runtime.version());
-        var vectors = model.backend() instanceof CpuBackend cpu ? ", %d-bit vectors %s FMA".formatted(cpu.vectorBits(), cpu.fusedMultiplyAdd() ? "with" : "without") : "";
-        row(out, "backend", "%s%s, threads: %d, cache %s".formatted(model.backend().name(), vectors, opened.threads(), cacheType(opened)));
+        row(out, "backend", "%s, %s, threads: %d, cache %s".formatted(model.backend().name(), model.backend().device(), opened.threads(), cacheType(opened)));
         row(out, "load", "%.0f ms".formatted(opened.loadNanos() / 1e6));
         row(out, "prompt", "%s tokens/s, %d tokens, median (range) of %d".formatted(measured.promptPerSecond, promptTokens, rounds));
         row(out, "first token", measured.firstTokenMillis + " ms");
@@ -225,9 +223,8 @@ final class BenchCommand implements Callable<Integer> {
         object.putObject("machine").put("processor", processor()).put("processors", Runtime.getRuntime().availableProcessors())
             .put("memoryBytes", Memory.ofMachine())
             .put("system", System.getProperty("os.name")).put("architecture", System.getProperty("os.arch"));
-        object.put("java", System.getProperty("java.vm.name") + " " + Runtime.version()).put("backend", model.backend().name()).put("threads", opened.threads())
+        object.put("java", System.getProperty("java.vm.name") + " " + Runtime.version()).put("backend", model.backend().name()).put("device", model.backend().device()).put("threads", opened.threads())
             .put("cacheType", cacheType(opened)).put("rounds", rounds).put("loadMillis", opened.loadNanos() / 1e6);
-        if (model.backend() instanceof CpuBackend cpu) object.put("vectorBits", cpu.vectorBits()).put("fusedMultiplyAdd", cpu.fusedMultiplyAdd());
         measured.firstTokenMillis.addTo(object, "firstTokenMillis");
         object.put("promptTokens", promptTokens);
         measured.promptPerSecond.addTo(object, "promptTokensPerSecond");

@@ -35,10 +35,10 @@ final class ClassifyCommand implements Callable<Integer> {
     }
 
     @Option(names = "--json", description = "Print a JSON object for each text, with the probability of every label.") private boolean json;
-    @Mixin private ComputingOptions computing;
+    @Mixin private DeviceOptions devices;
 
     @Override public Integer call() throws IOException {
-        computing.check();
+        devices.check(command);
         if (model != null) {
             model = ModelOptions.located(model, command);
             if (!Files.exists(model)) throw wrong("%s does not exist; give a GGUF file or a model's directory".formatted(model));
@@ -47,7 +47,7 @@ final class ClassifyCommand implements Callable<Integer> {
         var texts = source.texts != null ? source.texts : Files.readAllLines(source.file).stream().filter(line -> !line.isBlank()).toList();
         if (texts.isEmpty()) throw wrong("%s holds no text".formatted(source.file));
         var out = command.commandLine().getOut();
-        try (var backend = computing.backend(); var classifier = Classifier.open(folder, model, backend)) {
+        try (var backend = devices.open(command); var classifier = Classifier.open(folder, model, backend)) {
             for (var text : texts) {
                 var probabilities = classifier.probabilities(List.of(text)).getFirst();
                 int likeliest = Classifier.likeliest(probabilities);

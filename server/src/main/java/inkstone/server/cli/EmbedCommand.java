@@ -62,7 +62,7 @@ final class EmbedCommand implements Callable<Integer> {
         if (source.texts == null && source.file == null) throw modelOptions.wrong("no text: give one or several with -p TEXT, or a file of them with -f FILE");
         var texts = source.texts != null ? source.texts : Files.readAllLines(source.file).stream().filter(line -> !line.isBlank()).toList();
         if (texts.isEmpty()) throw modelOptions.wrong("%s holds no text".formatted(source.file));
-        try (var opened = modelOptions.openAny()) {
+        try (var opened = modelOptions.openAny(_ -> 0)) {
             int dim = opened.model().config().dim();
             if (dimensions != null && (dimensions < 1 || dimensions > dim)) throw modelOptions.wrong("--dimensions must be 1 to %d, got %d".formatted(dim, dimensions));
             var pooling = this.pooling != null ? this.pooling : opened.model().pooling();

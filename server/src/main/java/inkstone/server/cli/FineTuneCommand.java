@@ -56,17 +56,17 @@ final class FineTuneCommand implements Callable<Integer> {
     @Option(names = "--beta", paramLabel = "B", description = "Of dpo: how strongly the model is kept near the one it began as. Default: 0.1.") private Float beta;
     @Option(names = "--recompute", description = "Compute layers twice to save memory.") private boolean recompute;
     @Option(names = "--seed", paramLabel = "N", description = "Default: 1.") private Long seed;
-    @Mixin private ComputingOptions computing;
+    @Mixin private DeviceOptions devices;
 
     @Override public Integer call() throws IOException {
-        computing.check();
+        devices.check(command);
         model = ModelOptions.located(model, command);
         if (!Files.exists(model)) throw wrong("%s does not exist; give a GGUF file or a model's directory".formatted(model));
         if (!Files.exists(data)) throw wrong("%s does not exist; give a file with examples".formatted(data));
         var settings = settings();
         var out = command.commandLine().getOut();
         var control = new TrainingControl();
-        try (var backend = computing.backend(); var terminal = new TrainingTerminal(out, command.commandLine().getErr());
+        try (var backend = devices.open(command); var terminal = new TrainingTerminal(out, command.commandLine().getErr());
              var run = FineTuneRun.open(settings, backend, (read, all) -> terminal.preparing("reading examples", read, all))) {
             run.report().print(out);
             new Interrupts().answering(() -> {

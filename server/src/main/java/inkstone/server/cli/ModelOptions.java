@@ -3,9 +3,8 @@ package inkstone.server.cli;
 import inkstone.tensor.Backend;
 import inkstone.tensor.DType;
 import inkstone.tensor.ModelException;
-import inkstone.tensor.cpu.CpuBackend;
-import inkstone.tensor.reference.ReferenceBackend;
 import inkstone.transformer.EmbeddedModel;
+import inkstone.transformer.Footprint;
 import inkstone.transformer.KvCache;
 import inkstone.transformer.LanguageModel;
 import inkstone.transformer.Models;
@@ -17,7 +16,9 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntUnaryOperator;
 import java.util.function.UnaryOperator;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -27,8 +28,6 @@ import picocli.CommandLine.Spec;
 final class ModelOptions {
     /** Tokens of context where nobody says: what most chats fit in, small enough for any machine's memory. */
     private static final int USUAL_CONTEXT = 4_096;
-
-    enum Device { auto, cpu, reference, cuda }
 
     enum CacheType {
         f16(DType.F16), f32(DType.F32), q8_0(DType.Q8_0);
@@ -46,12 +45,11 @@ final class ModelOptions {
 
     private Path path;
 
-    @Option(names = "--device", paramLabel = "DEVICE", defaultValue = "auto",
-        description = "What computes: ${COMPLETION-CANDIDATES}. reference is plain loops, for comparison. Default: ${DEFAULT-VALUE}.")
-    private Device device;
+    @Mixin private DeviceOptions devices;
 
-    @Option(names = {"-t", "--threads"}, paramLabel = "N", description = "Threads that compute. Default: one for each core.")
-    private Integer threads;
+    @Option(names = "--gpu-layers", paramLabel = "N",
+        description = "The last N layers on the GPU, the rest on the CPU; 0: all on the CPU. Default: as many as the GPU's free memory holds.")
+    private Integer gpuLayers;
 
     @Option(names = "--context", paramLabel = "N",
         description = "Tokens that a prompt and its answer may have together. Default: what the model was made for, at most " + USUAL_CONTEXT
@@ -110,14 +108,15 @@ final class ModelOptions {
 
     Opened open() throws IOException { return open(USUAL_CONTEXT); }
 
-    OpenedText openAny() throws IOException {
+    /** @param cacheTokens tokens that the cache will hold where the context is so many */
+    OpenedText openAny(IntUnaryOperator cacheTokens) throws IOException {
         var file = path();
-        var backend = backend();
+        var backend = backend(USUAL_CONTEXT, cacheTokens);
         try {
             var model = Models.openAny(file, backend);
             if (model instanceof LanguageModel writing) requireCache(writing);
             var uses = uses(model);
-            return new OpenedText(backend, adapted(model, uses), uses.isEmpty() ? null : new Adapters((LanguageModel) model, uses), threads(backend), contextLength(model, USUAL_CONTEXT));
+            return new OpenedText(backend, adapted(model, uses), uses.isEmpty() ? null : new Adapters((LanguageModel) model, uses), backend.threads(), contextLength(model, USUAL_CONTEXT));
         } catch (IOException | RuntimeException problem) {
             backend.close();
             throw problem;
@@ -126,7 +125,11 @@ final class ModelOptions {
 
     DType cacheType() { return cacheType.dtype; }
 
-    private static int threads(Backend backend) { return backend instanceof CpuBackend cpu ? cpu.threads() : 1; }
+    /** Threads for what the CPU does. */
+    int threads() { return devices.threads(); }
+
+    /** Another backend of the same device, whole: for training, and for a second model beside the first. */
+    Backend another() { return devices.open(command); }
 
     /** @param usualContext tokens of context where the user says none and the model was made for as many */
     Opened open(int usualContext) throws IOException { return open(usualContext, UnaryOperator.identity()); }
@@ -135,12 +138,11 @@ final class ModelOptions {
     Opened open(int usualContext, UnaryOperator<Backend> decorator) throws IOException {
         var file = path();
         long start = System.nanoTime();
-        var computing = backend();
-        var backend = decorator.apply(computing);
+        var backend = decorator.apply(backend(usualContext, tokens -> tokens));
         try {
             var model = Models.open(file, backend);
             requireCache(model);
-            return new Opened(backend, (LanguageModel) adapted(model, uses(model)), threads(computing), contextLength(model, usualContext), cacheType.dtype, System.nanoTime() - start);
+            return new Opened(backend, (LanguageModel) adapted(model, uses(model)), backend.threads(), contextLength(model, usualContext), cacheType.dtype, System.nanoTime() - start);
         } catch (IOException | RuntimeException problem) {
             backend.close();
             throw problem;
@@ -186,23 +188,11 @@ final class ModelOptions {
         return context;
     }
 
-    private Backend backend() {
-        if (threads != null && (threads < 1 || threads > 1_024)) throw wrong("--threads must be 1 to 1024, got " + threads);
-        boolean vectors = Jvm.hasVectors();
-        return switch (device) {
-            case cuda -> throw wrong("this build has no CUDA backend; use --device cpu");
-            case reference -> new ReferenceBackend();
-            case cpu -> cpu();
-            case auto -> {
-                if (vectors) yield cpu();
-                command.commandLine().getErr().println("inkstone: warning: " + Jvm.NO_VECTORS + "; falling back to --device reference, which is very slow");
-                yield new ReferenceBackend();
-            }
-        };
-    }
-
-    private Backend cpu() {
-        if (Jvm.isSlow()) command.commandLine().getErr().println("inkstone: warning: " + Jvm.SLOW);
-        return threads == null ? new CpuBackend() : new CpuBackend(threads);
+    private Backend backend(int usualContext, IntUnaryOperator cacheTokens) throws IOException {
+        devices.check(command);
+        if (gpuLayers != null && gpuLayers < 0) throw wrong("--gpu-layers must be 0 or more, got " + gpuLayers);
+        if (gpuLayers != null && gpuLayers > 0 && devices.withoutGpu()) throw wrong("--gpu-layers belongs to --device cuda");
+        return devices.open(command, gpuLayers,
+            () -> Footprint.of(path(), most -> Math.max(2, Math.min(most, context == null ? usualContext : context)), cacheTokens, cacheType.dtype));
     }
 }

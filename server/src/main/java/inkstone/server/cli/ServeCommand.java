@@ -75,7 +75,7 @@ final class ServeCommand implements Callable<Integer> {
         var settings = settings();
         speculation.check();
         if (parallel < 1 || parallel > MOST_PARALLEL) throw modelOptions.wrong("--parallel must be 1 to %d, got %d".formatted(MOST_PARALLEL, parallel));
-        try (var opened = modelOptions.openAny()) {
+        try (var opened = modelOptions.openAny(this::cacheTokens)) {
             switch (opened.model()) {
                 case LanguageModel language -> serve(language, opened, settings);
                 case Embedder embedder -> serve(embedder, opened, settings);
@@ -126,7 +126,9 @@ final class ServeCommand implements Callable<Integer> {
             }, "stop"));
             var out = command.commandLine().getOut();
             var cache = served.kvMemory();
-            out.printf("Inkstone listens on %s  (model %s, %d thread%s%s)%n", server.url(), served.model().name(), served.threads(), served.threads() == 1 ? "" : "s",
+            var backend = served.model().backend();
+            var computing = backend.name().startsWith("cuda") ? backend.device() : "%d thread%s".formatted(served.threads(), served.threads() == 1 ? "" : "s");
+            out.printf("Inkstone listens on %s  (model %s, %s%s)%n", server.url(), served.model().name(), computing,
                 cache == null ? "" : ", cache for %,d tokens in %,d MiB".formatted(cache.tokens(), cache.bytes() >> 20));
             if (served.embedded()) out.printf("%s is a very small model that comes with Inkstone; ./inkstone serve -m model.gguf opens a larger one%n", served.model().name());
             out.flush();
@@ -140,7 +142,7 @@ final class ServeCommand implements Callable<Integer> {
     /** What can be trained here; null where nothing can, and the page then has no place for it. */
     private Training training(Served served) throws IOException {
         if (!(served.model() instanceof LanguageModel language) || !Jvm.hasVectors()) return null;
-        return new FineTuning(modelOptions.path(), served, language.backend() instanceof CpuBackend cpu ? cpu.threads() : CpuBackend.defaultThreads());
+        return new FineTuning(modelOptions.path(), served, modelOptions.threads(), language.backend().name().equals("cuda") ? modelOptions::another : () -> new CpuBackend(modelOptions.threads()));
     }
 
     /** Null where nothing can be trained. A folder that cannot be used is no reason not to chat. */

@@ -19,22 +19,22 @@ import picocli.CommandLine.Spec;
 final class TrainLlmCommand implements Callable<Integer> {
     @Spec private CommandSpec command;
 
-    @Mixin private ComputingOptions computing;
+    @Mixin private DeviceOptions devices;
 
     @Parameters(paramLabel = "CONFIG", description = "JSON that says what model to make and what it learns from; the README has one.")
     private Path file;
 
     @Override public Integer call() throws IOException {
-        computing.check();
+        devices.check(command);
         var config = PretrainingConfig.read(file);
         var out = command.commandLine().getOut();
         var control = new TrainingControl();
-        try (var backend = computing.backend(); var terminal = new TrainingTerminal(out, command.commandLine().getErr())) {
+        try (var backend = devices.open(command); var terminal = new TrainingTerminal(out, command.commandLine().getErr())) {
             new Interrupts().answering(() -> {
                 command.commandLine().getErr().println("\ninkstone: saving; once more Ctrl-C ends at once");
                 control.pause();
             });
-            var run = new Pretraining(config, file, backend, backend.threads());
+            var run = new Pretraining(config, file, backend, devices.threads());
             var end = run.run(control, terminal::preparing, terminal);
             out.printf(Locale.ROOT, "%s%n", switch (end) {
                 case COMPLETE, STOPPED_EARLY -> "%s is ready: ./inkstone chat -m %s".formatted(run.model(), run.model());

@@ -1,6 +1,5 @@
 package inkstone.server.tuning;
 
-import inkstone.server.Memory;
 import inkstone.server.Served;
 import inkstone.server.jobs.BaseModel;
 import inkstone.server.jobs.DataSummary;
@@ -17,6 +16,7 @@ import inkstone.tensor.train.Schedule;
 import inkstone.tokenizer.MarkedText;
 import inkstone.transformer.GenerationRequest;
 import inkstone.transformer.LanguageModel;
+import inkstone.transformer.MachineMemory;
 import inkstone.transformer.Models;
 import inkstone.transformer.SamplerSettings;
 import inkstone.transformer.Session;
@@ -38,10 +38,11 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.function.BiConsumer;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 
 /**
- * Fine-tuning of the model that is served, on the CPU. A job opens the model's file once more on a backend of its own: the weights are mapped, so what does not learn is in memory once.
- * Chat and training share the processors. Any thread.
+ * Fine-tuning of the model that is served, on the device that serves it; on the CPU where that holds a part of the model only. A job opens the model's file once more on a backend of its own:
+ * on the CPU the weights are mapped, so what does not learn is in memory once; on a GPU it is there twice. Chat and training share the device. Any thread.
  */
 public final class FineTuning implements Training {
     private static final List<String> FLOATS = List.of("F32", "F16", "BF16");
@@ -58,21 +59,22 @@ public final class FineTuning implements Training {
     private final Path file;
     private final Served served;
     private final LanguageModel model;
-    private final int threads;
+    private final Supplier<Backend> computing;
     private final Exports exports;
     private final Object comparing = new Object(), reading = new Object();
     private Known known;
 
     /**
-     * @param file    of the model that is served, or its folder
-     * @param served  whose model is a {@link LanguageModel}
-     * @param threads that a job computes with
+     * @param file      of the model that is served, or its folder
+     * @param served    whose model is a {@link LanguageModel}
+     * @param threads   that results are written with
+     * @param computing opens what a job computes with
      */
-    public FineTuning(Path file, Served served, int threads) {
+    public FineTuning(Path file, Served served, int threads, Supplier<Backend> computing) {
         this.file = file.toAbsolutePath();
         this.served = served;
         this.model = (LanguageModel) served.model();
-        this.threads = threads;
+        this.computing = computing;
         this.exports = new Exports(file, model, threads);
     }
 
@@ -88,7 +90,9 @@ public final class FineTuning implements Training {
         return methods;
     }
 
-    @Override public String device(TuneSettings settings) { return "cpu"; }
+    @Override public String device(TuneSettings settings) { return onGpu() ? "cuda" : "cpu"; }
+
+    private boolean onGpu() { return model.backend().memory().isPresent(); }
 
     // ---- before the start ------------------------------------------------------------------------------------------------------------------------------
 
@@ -105,8 +109,8 @@ public final class FineTuning implements Training {
         }
         var asked = asked(data, settings, data.resolveSibling("run"));
         var examples = examples(data, settings);
-        var need = FineTuneRun.need(asked, model, examples);
-        long free = Memory.available();
+        var need = FineTuneRun.need(asked, model, examples, model.backend());
+        long free = MachineMemory.available(model.backend());
         return new Plan(settings, FineTuneRun.steps(asked, examples), model.parameters(), need.learning(), need.allocated(), free, problem(asked, examples, need, free));
     }
 
@@ -118,7 +122,7 @@ public final class FineTuning implements Training {
             return shown(unfit, asked.data()).getMessage();
         }
         if (need.allocated() <= free) return null;
-        return "this needs about %.1f GB of memory, and %.1f GB are free; fewer tokens a step need less%s".formatted(need.allocated() / 1e9, free / 1e9,
+        return "this needs about %.1f GB of %smemory, and %.1f GB are free; fewer tokens a step need less%s".formatted(need.allocated() / 1e9, onGpu() ? "the GPU's " : "", free / 1e9,
             asked.method() == FineTuneSettings.Method.FULL ? ", LoRA much less" : "");
     }
 
@@ -175,7 +179,7 @@ public final class FineTuning implements Training {
     @Override public TrainingJob job(Run run) {
         var asked = asked(run);
         return (control, events) -> {
-            try (var backend = new CpuBackend(threads); var tuning = FineTuneRun.open(asked, backend, (_, _) -> { })) {
+            try (var backend = computing.get(); var tuning = FineTuneRun.open(asked, backend, (_, _) -> { })) {
                 tuning.run(control, events);
             } catch (ModelException problem) {
                 throw shown(problem, asked.data());
@@ -189,7 +193,7 @@ public final class FineTuning implements Training {
         var asked = asked(run);
         var format = examples(run.data(), run.settings()).report().format();
         synchronized (comparing) {
-            try (var backend = new CpuBackend(threads); var base = Models.open(file, backend)) {
+            try (var backend = computing.get(); var base = Models.open(file, backend)) {
                 var prompt = prompt(question.text(), format, base);
                 answer(base, prompt, question, piece -> pieces.accept(Side.BASE, piece), cancelled);
                 if (cancelled.getAsBoolean()) return;
@@ -244,7 +248,7 @@ public final class FineTuning implements Training {
                 return;
             }
             try (var base = Models.open(file, own)) {
-                var learned = Adapter.of(Learned.adapter(asked, base.name()), asked.out(), base);
+                var learned = Adapter.of(Learned.adapter(asked, base.name()), asked.out(), base, model.backend());
                 served.tuned().set(new Served.Answering(model.adapterBase().builder().apply(Adapter.together(List.of(new Adapter.Use(learned, 1)), model.backend())), template));
             }
         }

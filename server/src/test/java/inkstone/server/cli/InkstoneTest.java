@@ -72,7 +72,9 @@ class InkstoneTest {
         assertOneLine(2, "not an int", run("chat", "-n", "many"));
         assertOneLine(2, "top_p", run("chat", "-m", "x.gguf", "--top-p", "7"));
         assertOneLine(2, "--system", run("chat", "-m", "x.gguf", "--raw", "--system", "be kind"));
-        assertOneLine(2, "CUDA", run("chat", "-m", "x.gguf", "--device", "cuda"));
+        assertOneLine(2, "--gpu counts", run("chat", "-m", "x.gguf", "--gpu", "-1"));
+        assertOneLine(2, "--gpu belongs", run("chat", "-m", "x.gguf", "--device", "cpu", "--gpu", "0"));
+        assertOneLine(2, "--gpu-layers", run("chat", "-m", "x.gguf", "--device", "cpu", "--gpu-layers", "3"));
         assertOneLine(2, "--threads", run("chat", "-m", "x.gguf", "--threads", "0"));
         assertOneLine(2, "tokens", run("logits", "-m", "x.gguf", "-o", "y"));
         assertOneLine(2, "--api-key", run("serve", "-m", "x.gguf", "--host", "0.0.0.0"));

@@ -95,6 +95,11 @@ public final class CheckpointWeights implements Weights, AutoCloseable {
         return loaded(name, true, dims);
     }
 
+    @Override public Optional<float[]> values(String name, int... dims) {
+        problem(name, new Shape(dims)).ifPresent(problem -> { throw new ModelException("%s: %s".formatted(source, problem)); });
+        return Optional.of(floats(checkpoint.tensors().get(name), checkpoint.data(name)));
+    }
+
     private Tensor loaded(String name, boolean asFloats, int[] dims) {
         synchronized (loaded) {
             return loaded.computeIfAbsent(name, _ -> {
@@ -118,15 +123,20 @@ public final class CheckpointWeights implements Weights, AutoCloseable {
 
     private Tensor load(TensorInfo info, boolean asFloats, int[] dims) {
         var bytes = checkpoint.data(info.name());
-        if (asFloats && info.dtype() != DType.F32 && info.dtype() != DType.I32) return Tensor.of(DType.F32, floats(info, bytes), dims);
-        var memory = backend.resident(bytes);
+        if (asFloats && info.dtype() != DType.F32 && info.dtype() != DType.I32) return Tensor.of(DType.F32, converted(info, bytes), dims);
+        var memory = backend.resident(info.name(), bytes);
         if (!memory.equals(bytes)) owned.add(memory);
         return Tensor.of(info.dtype(), memory, dims);
     }
 
-    private MemorySegment floats(TensorInfo info, MemorySegment bytes) {
+    private static float[] floats(TensorInfo info, MemorySegment bytes) {
         var values = new float[Math.toIntExact(info.shape().elements())];
         Blocks.toFloats(info.dtype(), bytes, 0, values, values.length);
+        return values;
+    }
+
+    private MemorySegment converted(TensorInfo info, MemorySegment bytes) {
+        var values = floats(info, bytes);
         var memory = backend.allocate(DType.F32.bytes(values.length));
         owned.add(memory);
         backend.upload(memory, MemorySegment.ofArray(values));
@@ -150,6 +160,8 @@ public final class CheckpointWeights implements Weights, AutoCloseable {
 
         @Override public Tensor tensor(String name, int... dims) { return fits(name, dims) ? CheckpointWeights.this.tensor(name, dims) : placeholder(dims); }
         @Override public Tensor floats(String name, int... dims) { return fits(name, dims) ? CheckpointWeights.this.floats(name, dims) : placeholder(dims); }
+
+        @Override public Optional<float[]> values(String name, int... dims) { return fits(name, dims) ? CheckpointWeights.this.values(name, dims) : Optional.empty(); }
 
         private boolean fits(String name, int[] dims) {
             asked.add(name);

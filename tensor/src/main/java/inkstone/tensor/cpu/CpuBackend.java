@@ -61,15 +61,9 @@ public final class CpuBackend implements Backend {
         return cores.isEmpty() ? processors : Math.min(processors, cores.size());
     }
 
-    public int threads() { return workers.threads(); }
-
-    /** Bits of the vectors that the kernels compute with. */
-    public int vectorBits() { return Lanes.F.vectorBitSize(); }
-
-    /** Whether the machine multiplies and adds in one instruction. */
-    public boolean fusedMultiplyAdd() { return Lanes.FMA; }
-
     @Override public String name() { return "cpu"; }
+    @Override public String device() { return "%d-bit vectors %s FMA".formatted(Lanes.F.vectorBitSize(), Lanes.FMA ? "with" : "without"); }
+    @Override public int threads() { return workers.threads(); }
     @Override public Kernels kernels() { return kernels; }
     @Override public Gradients gradients() { return gradients; }
     @Override public MemorySegment allocate(long bytes) { return memory.allocate(bytes); }

@@ -19,6 +19,7 @@ final class CpuKernels implements Kernels {
     private final CpuExperts experts;
     private final CpuRecurrence recurrence;
     private final CpuAttention attention;
+    private final CpuLargest largest;
     private final CpuLoss loss;
     private final CpuDropout dropout;
     private final CpuOptimizer optimizer;
@@ -33,6 +34,7 @@ final class CpuKernels implements Kernels {
         experts = new CpuExperts(workers, linear, single);
         recurrence = new CpuRecurrence(workers, scratch);
         attention = new CpuAttention(workers, scratch, single);
+        largest = new CpuLargest(workers);
         loss = new CpuLoss(workers, scratch);
         dropout = new CpuDropout(workers, scratch);
         optimizer = new CpuOptimizer(workers, scratch);
@@ -80,6 +82,7 @@ final class CpuKernels implements Kernels {
     @Override public void concat(Tensor y, Tensor a, Tensor b) { rows.concat(y, a, b); }
     @Override public void columns(Tensor y, Tensor x, int from) { rows.columns(y, x, from); }
     @Override public void gatherRows(Tensor y, Tensor x, Tensor indices) { rows.gatherRows(y, x, indices); }
+    @Override public void largest(Tensor y, Tensor x) { largest.largest(y, x); }
 
     @Override public void attention(Tensor y, Tensor q, Tensor k, Tensor v, Tensor starts, AttentionShape shape) { attention.attention(y, q, k, v, starts, shape); }
 

@@ -13,6 +13,7 @@ public final class ReferenceBackend implements Backend {
     private final Gradients gradients = new ReferenceGradients();
 
     @Override public String name() { return "reference"; }
+    @Override public String device() { return "plain loops"; }
     @Override public Kernels kernels() { return kernels; }
     @Override public Gradients gradients() { return gradients; }
     @Override public MemorySegment allocate(long bytes) { return memory.allocate(bytes); }

@@ -17,6 +17,8 @@ import inkstone.tensor.Rope;
 import inkstone.tensor.Routing;
 import inkstone.tensor.Tensor;
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.stream.IntStream;
 
 /** Each kernel as its formula reads, sums in double precision. */
 final class ReferenceKernels implements Kernels {
@@ -468,6 +470,18 @@ final class ReferenceKernels implements Kernels {
     @Override public void columns(Tensor y, Tensor x, int from) {
         int width = y.shape().last(), d = x.shape().last();
         for (int r = 0; r < y.shape().dim(0); r++) for (int i = 0; i < width; i++) set(y, (long) r * width + i, get(x, (long) r * d + from + i));
+    }
+
+    @Override public void largest(Tensor y, Tensor x) {
+        int d = x.shape().last(), k = y.shape().last() / 2;
+        for (int row = 0; row < x.shape().dim(0); row++) {
+            long start = (long) row * d;
+            var order = IntStream.range(0, d).boxed().sorted(Comparator.<Integer>comparingDouble(i -> get(x, start + i) + 0.0).reversed()).toList();  // + 0: one zero, not two
+            for (int j = 0; j < k; j++) {
+                set(y, (long) row * 2 * k + j, get(x, start + order.get(j)));
+                set(y, (long) row * 2 * k + k + j, order.get(j));
+            }
+        }
     }
 
     // ---- training --------------------------------------------------------------------------------------------------------------------------------------

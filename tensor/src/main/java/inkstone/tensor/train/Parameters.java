@@ -43,20 +43,22 @@ public final class Parameters implements AutoCloseable {
 
     public void clearGradients() { for (var tensor : tensors.values()) backend.clear(tensor.gradient().data()); }
 
-    /** Root of the sum of the squares of all gradients. */
+    /** Root of the sum of the squares of all gradients, which are read back together: a GPU is waited for once. */
     public double gradientNorm() {
-        var sum = backend.allocate(4);
+        var host = new float[tensors.size()];
+        var sums = backend.allocate(DType.F32.bytes(host.length));
         try {
-            double squares = 0;
-            var host = new float[1];
+            long at = 0;
             for (var tensor : tensors.values()) {
-                backend.kernels().sumOfSquares(Tensor.of(DType.F32, sum, 1), tensor.gradient());
-                backend.download(MemorySegment.ofArray(host), sum);
-                squares += host[0];
+                backend.kernels().sumOfSquares(Tensor.of(DType.F32, sums.asSlice(at, Float.BYTES), 1), tensor.gradient());
+                at += Float.BYTES;
             }
+            backend.download(MemorySegment.ofArray(host), sums);
+            double squares = 0;
+            for (float square : host) squares += square;
             return Math.sqrt(squares);
         } finally {
-            backend.free(sum);
+            backend.free(sums);
         }
     }
 

@@ -42,7 +42,7 @@ final class TrainingBench {
     public static void main(String[] arguments) {
         var bench = new TrainingBench(arguments.length > 1 ? Integer.parseInt(arguments[1]) : CpuBackend.defaultThreads());
         var what = arguments.length > 0 ? arguments[0] : "linear";
-        if (!what.equals("peak")) System.out.printf("%d threads, vectors of %d bits, fused multiply-add %s%n", bench.backend.threads(), bench.backend.vectorBits(), bench.backend.fusedMultiplyAdd());
+        if (!what.equals("peak")) System.out.printf("%d threads, %s%n", bench.backend.threads(), bench.backend.device());
         switch (what) {
             case "linear" -> bench.linears();
             case "attention" -> bench.attentions();

@@ -60,13 +60,20 @@ public final class Adapter {
     public static Adapter open(Path path, LanguageModel model) throws IOException { return of(AdapterData.read(path, model.adapterBase()), path, model); }
 
     /** @param path where it came from, for people */
-    public static Adapter of(AdapterData data, Path path, LanguageModel model) {
+    public static Adapter of(AdapterData data, Path path, LanguageModel model) { return of(data, path, model, model.backend()); }
+
+    /**
+     * An adapter to be used on another backend than that of {@code model}, which is of the same weights: for a model whose backend belongs to another thread.
+     *
+     * @param path where it came from, for people
+     */
+    public static Adapter of(AdapterData data, Path path, LanguageModel model, Backend used) {
         var adapter = new Adapter(data, path);
         var left = new HashMap<String, LowRank>();
         data.changes().forEach(change -> left.put(change.linear(), change));
         model.adapterBase().builder().apply((linear, base, in, out) -> {
             var change = left.remove(linear);
-            if (change != null) adapter.changes.put(linear, loaded(change, base, model.backend()));
+            if (change != null) adapter.changes.put(linear, loaded(change, base, model.backend(), used));
             return base;
         });
         if (left.isEmpty()) return adapter;
@@ -79,13 +86,15 @@ public final class Adapter {
     public int rank() { return rank; }
     public long parameters() { return parameters; }
 
-    private static Loaded loaded(LowRank change, Linear base, Backend backend) {
-        var a = tensor(backend, change.a(), change.rank(), change.in());
-        var b = tensor(backend, change.b(), change.out(), change.rank());
-        if (change.magnitude() == null) return new Loaded(a, b, change.scale(), null);
+    /** @param backend that computes the lengths of rows, where a magnitude is given */
+    private static Loaded loaded(LowRank change, Linear base, Backend backend, Backend used) {
+        var a = tensor(used, change.a(), change.rank(), change.in());
+        if (change.magnitude() == null) return new Loaded(a, tensor(used, change.b(), change.out(), change.rank()), change.scale(), null);
         if (!(base instanceof Linear.Dense dense)) throw new IllegalStateException("%s is adapted already".formatted(change.linear()));
         float[] lengths;
-        try (var scope = Scope.inference(backend)) { lengths = Tensor.rowLengths(scope, dense.weight(), a, b, change.scale()).toFloats(); }
+        try (var scope = Scope.inference(backend)) {
+            lengths = Tensor.rowLengths(scope, dense.weight(), tensor(backend, change.a(), change.rank(), change.in()), tensor(backend, change.b(), change.out(), change.rank()), change.scale()).toFloats();
+        }
         var excess = new float[change.out()];
         var scaled = change.b().clone();
         for (int row = 0; row < excess.length; row++) {
@@ -93,7 +102,7 @@ public final class Adapter {
             excess[row] = factor - 1;
             for (int r = 0; r < change.rank(); r++) scaled[row * change.rank() + r] *= factor;
         }
-        return new Loaded(a, tensor(backend, scaled, change.out(), change.rank()), change.scale(), excess);
+        return new Loaded(a, tensor(used, scaled, change.out(), change.rank()), change.scale(), excess);
     }
 
     private static Tensor tensor(Backend backend, float[] values, int... dims) {

@@ -19,7 +19,7 @@ import java.util.List;
  * DeepSeek 2 and 3 (DeepSeek-AI 2024, arXiv:2405.04434, arXiv:2412.19437): multi-head latent attention, and experts beside which every row goes through a shared one.
  * Parameters have the names of GGUF files.
  */
-public record Deepseek2(Deepseek2Config config, Tensor tokenEmbd, List<Block> blocks, Tensor outputNorm, Linear output) implements CausalModel {
+public record Deepseek2(Deepseek2Config config, Heads heads, Tensor tokenEmbd, List<Block> blocks, Tensor outputNorm, Linear output) implements CausalModel {
     public static Deepseek2 of(Deepseek2Config config, Weights w, Backend backend) {
         var c = config.decoder();
         var tokenEmbd = w.tensor("token_embd.weight", c.vocabularySize(), c.dim());
@@ -27,13 +27,13 @@ public record Deepseek2(Deepseek2Config config, Tensor tokenEmbd, List<Block> bl
         var rope = new Rope(turned.frequencies(), turned.magnitude(), turned.pairs(), c.rotaryDim());
         var blocks = new ArrayList<Block>();
         for (int layer = 0; layer < c.layers(); layer++) blocks.add(Block.of(config, layer, rope, w.at("blk." + layer + ".")));
-        return new Deepseek2(config, tokenEmbd, List.copyOf(blocks), w.tensor("output_norm.weight", c.dim()), Head.of(c, w, tokenEmbd));
+        return new Deepseek2(config, new Heads(backend, c.heads()), tokenEmbd, List.copyOf(blocks), w.tensor("output_norm.weight", c.dim()), Head.of(c, w, tokenEmbd));
     }
 
     @Override public Tensor forward(Tensor tokens, Context context) {
         var x = tokens.embedding(tokenEmbd);
-        var heads = Heads.of(tokens, config.decoder().heads());
-        for (var block : blocks) x = x.local(input -> block.forward(input, heads, context));
+        var rows = heads.of(tokens.shape().dim(0));
+        for (var block : blocks) x = x.local(input -> block.forward(input, rows, context));
         return x.rmsNorm(outputNorm, config.decoder().eps());
     }
 
@@ -51,7 +51,7 @@ public record Deepseek2(Deepseek2Config config, Tensor tokenEmbd, List<Block> bl
         }
 
         /** x [n, dim] -> [n, dim] */
-        Tensor forward(Tensor x, Heads heads, Context context) {
+        Tensor forward(Tensor x, Heads.Rows heads, Context context) {
             var h = x.add(attention.forward(x.rmsNorm(attnNorm, config.eps()), heads, context));
             var normed = h.rmsNorm(ffnNorm, config.eps());
             var chosen = h.add(feedForward.forward(normed));

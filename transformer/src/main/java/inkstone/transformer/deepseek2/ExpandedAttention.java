@@ -24,7 +24,7 @@ record ExpandedAttention(Deepseek2Config config, int layer, Rope rope, Queries q
             w.linear("attn_output", c.heads() * config.valueDim(), c.dim()));
     }
 
-    @Override public Tensor forward(Tensor x, Heads heads, Context context) {
+    @Override public Tensor forward(Tensor x, Heads.Rows heads, Context context) {
         var c = config.decoder();
         int n = x.shape().dim(0), rows = n * c.heads(), turns = c.rotaryDim(), plain = config.plain();
         var keyAndValue = attnKvB.forward(latent.forward(x).rmsNorm(attnKvANorm, c.eps())).view(rows, plain + config.valueDim());

@@ -27,7 +27,7 @@ record LatentAttention(Deepseek2Config config, int layer, Rope rope, Queries que
             w.linear("attn_output", c.heads() * config.valueDim(), c.dim()));
     }
 
-    @Override public Tensor forward(Tensor x, Heads heads, Context context) {
+    @Override public Tensor forward(Tensor x, Heads.Rows heads, Context context) {
         var c = config.decoder();
         int n = x.shape().dim(0), rows = n * c.heads(), turns = c.rotaryDim();
         var latents = latent.forward(x).rmsNorm(attnKvANorm, c.eps());

@@ -33,8 +33,9 @@ import java.util.function.Supplier;
  * @param evaluation  activations of a validation batch, or the cache of the samples, whichever is more
  * @param mapped      files whose pages count as the process's while they are read; the system takes them back where memory is short
  * @param process     Java's heap, code and threads, and the scratch memory of kernels
+ * @param device      whether what the backend allocates lies in memory of its own, apart from the process's: {@code weights} are then all that do not learn
  */
-public record MemoryNeed(long parameters, long weights, long optimizer, long averages, long activations, long evaluation, long mapped, long process) {
+public record MemoryNeed(long parameters, long weights, long optimizer, long averages, long activations, long evaluation, long mapped, long process, boolean device) {
     /* Of the JVM apart from its heap: code, classes, threads, the compiler's and the kernels' scratch memory. Measured, Temurin 25 as ./inkstone starts it, 2 threads. */
     private static final long NATIVE = 100_000_000L;
 
@@ -62,13 +63,14 @@ public record MemoryNeed(long parameters, long weights, long optimizer, long ave
     }
 
     /**
+     * @param device        whether the backend of the run has memory of its own
      * @param mapped        bytes of the files that the run reads from
      * @param recompute     whether layers are computed twice to save memory
      * @param averages      whether averages of the parameters are kept
      * @param sampleContext tokens of context that samples are written in; 0 where none are
      */
-    public static MemoryNeed of(Building building, Optimizing optimizing, Loss loss, long mapped, boolean recompute, boolean averages, int sampleContext) throws IOException {
-        var backend = new CountingBackend();
+    public static MemoryNeed of(boolean device, Building building, Optimizing optimizing, Loss loss, long mapped, boolean recompute, boolean averages, int sampleContext) throws IOException {
+        var backend = new CountingBackend(device);
         try (var parameters = new Parameters(backend); var model = building.on(backend, parameters)) {
             long learning = 2 * DType.F32.bytes(parameters.count()), built = backend.held(), optimizer, activations;
             try (var made = optimizing.of(backend, parameters.tensors())) {
@@ -82,7 +84,7 @@ public record MemoryNeed(long parameters, long weights, long optimizer, long ave
             long evaluation = evaluation(model.model(), loss, backend), samples = sampleContext == 0 ? 0 : samples(model, sampleContext, backend);
             long largest = parameters.tensors().values().stream().mapToLong(tensor -> tensor.data().byteSize()).max().orElse(0);
             /* A parameter passes through Java's heap when it is loaded, and a copy of it through the host's memory when it is saved. */
-            return new MemoryNeed(learning, built - learning, optimizer, averages ? learning / 2 : 0, activations, Math.max(evaluation, samples), mapped, NATIVE + heap() + 2 * largest);
+            return new MemoryNeed(learning, built - learning, optimizer, averages ? learning / 2 : 0, activations, Math.max(evaluation, samples), mapped, NATIVE + heap() + 2 * largest, device);
         }
     }
 
@@ -105,7 +107,7 @@ public record MemoryNeed(long parameters, long weights, long optimizer, long ave
 
     /** The same once the data is prepared, which is mapped from files of so many bytes: the heap that this took stays the process's. */
     public MemoryNeed prepared(long dataBytes) {
-        return new MemoryNeed(parameters, weights, optimizer, averages, activations, evaluation, mapped + dataBytes, Math.max(process, NATIVE + heap()));
+        return new MemoryNeed(parameters, weights, optimizer, averages, activations, evaluation, mapped + dataBytes, Math.max(process, NATIVE + heap()), device);
     }
 
     /** Numbers that learn: each takes itself and its gradient. */
@@ -114,30 +116,30 @@ public record MemoryNeed(long parameters, long weights, long optimizer, long ave
     /** What the run's backend allocates. */
     public long allocated() { return parameters + weights + optimizer + averages + activations + evaluation; }
 
-    /** What the process holds in memory at most. */
-    public long total() { return allocated() + mapped + process; }
+    /** What the process holds in memory at most, or the device. */
+    public long total() { return device ? allocated() : allocated() + mapped + process; }
 
     /** What must be there: all but mapped files. */
-    public long required() { return allocated() + process; }
+    public long required() { return device ? allocated() : allocated() + process; }
 
     public boolean fits(long available) { return required() <= available; }
 
     /**
      * Throws where the run does not fit.
      *
-     * @param available bytes of memory that are free, see {@link MachineMemory#available}
+     * @param available bytes of memory that are free, see {@link MachineMemory#available(Backend)}
      * @param instead   settings that would fit; empty where none do
      */
     public void require(long available, String what, Supplier<List<String>> instead) {
         if (fits(available)) return;
         var settings = instead.get();
-        throw new ModelException("%s needs %s of memory (%s), %s are free; %s".formatted(what, gigabytes(required()), parts(), gigabytes(available),
-            settings.isEmpty() ? "take a smaller model, or a machine with more memory" : "it fits with " + String.join(", or with ", settings)));
+        throw new ModelException("%s needs %s of %s (%s), %s are free; %s".formatted(what, gigabytes(required()), device ? "the GPU's memory" : "memory", parts(), gigabytes(available),
+            settings.isEmpty() ? "take a smaller model, or a machine with more memory%s".formatted(device ? ", or --device cpu" : "") : "it fits with " + String.join(", or with ", settings)));
     }
 
     private String parts() {
-        return "parameters and gradients %s, optimizer %s, averages %s, activations %s, evaluation %s, Java %s".formatted(gigabytes(parameters + weights), gigabytes(optimizer), gigabytes(averages),
-            gigabytes(activations), gigabytes(evaluation), gigabytes(process));
+        return "parameters and gradients %s, optimizer %s, averages %s, activations %s, evaluation %s%s".formatted(gigabytes(parameters + weights), gigabytes(optimizer), gigabytes(averages),
+            gigabytes(activations), gigabytes(evaluation), device ? "" : ", Java " + gigabytes(process));
     }
 
     private static String gigabytes(long bytes) { return String.format(Locale.ROOT, bytes < 100_000_000 ? "%.2f GB" : "%.1f GB", bytes / 1e9); }

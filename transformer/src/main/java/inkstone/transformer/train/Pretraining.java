@@ -55,7 +55,7 @@ public final class Pretraining {
     private final LongSupplier available;
 
     /** @param file the configuration, whose folder paths are relative to */
-    public Pretraining(PretrainingConfig config, Path file, Backend backend, int threads) { this(config, file, backend, threads, MachineMemory::available); }
+    public Pretraining(PretrainingConfig config, Path file, Backend backend, int threads) { this(config, file, backend, threads, () -> MachineMemory.available(backend)); }
 
     /** @param available bytes of memory that are free */
     Pretraining(PretrainingConfig config, Path file, Backend backend, int threads, LongSupplier available) {
@@ -85,7 +85,7 @@ public final class Pretraining {
         need.require(available.getAsLong(), config.name(), this::smaller);
         var files = new ArrayList<TokenFile>();
         try (var parameters = new Parameters(backend);
-             var model = Models.open(start, backend, source -> new LearningWeights(source, parameters, backend, LearningWeights.ALL))) {
+             var model = Models.open(start, backend, source -> new LearningWeights(source, parameters, LearningWeights.ALL))) {
             for (var data : config.data()) files.add(tokens(data, files.size(), model, preparation, cancelled));
             long dataBytes = 0;
             for (int i = 0; i < files.size(); i++) dataBytes += Files.size(tokenFile(i));
@@ -103,7 +103,7 @@ public final class Pretraining {
         var start = folder.resolve(START);
         var lengths = new int[rows];
         Arrays.fill(lengths, config.context());
-        return MemoryNeed.of((counting, parameters) -> Models.open(start, counting, source -> new LearningWeights(source, parameters, counting, LearningWeights.ALL)),
+        return MemoryNeed.of(backend.memory().isPresent(), (counting, parameters) -> Models.open(start, counting, source -> new LearningWeights(source, parameters, LearningWeights.ALL)),
             (counting, parameters) -> optimizer(optimizer, counting, parameters), MemoryNeed.Loss.ofLanguage(config.windows(), lengths), Files.size(start), recompute, config.average() > 0,
             config.samples().isEmpty() ? 0 : config.context());
     }

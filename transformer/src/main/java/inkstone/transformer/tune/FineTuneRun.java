@@ -75,13 +75,14 @@ public final class FineTuneRun implements AutoCloseable {
         Files.createDirectories(settings.out());
         this.parameters = new Parameters(backend);
         boolean full = settings.method() == Method.FULL;
+        long available = MachineMemory.available(backend);
         var opened = Models.open(settings.model(), backend);
         try {
             data = read(settings, opened, progress);
             requireFitting(settings, data.report());
-            need = need(settings, opened, data);
-            need.require(MachineMemory.available(), "%s of %s".formatted(settings.method().label(), opened.name()), () -> smaller(settings, opened, data));
-            base = full ? Models.open(whole(), backend, source -> new LearningWeights(source, parameters, backend, LearningWeights.ALL)) : opened;
+            need = need(settings, opened, data, backend);
+            need.require(available, "%s of %s".formatted(settings.method().label(), opened.name()), () -> smaller(settings, opened, data, backend, available));
+            base = full ? Models.open(whole(), backend, source -> new LearningWeights(source, parameters, LearningWeights.ALL)) : opened;
             adapter = full ? null : adapter(settings, base, backend, parameters);
             tuned = full ? base : base.adapted(adapter);
             labels = labels(data, tuned, parameters);
@@ -111,8 +112,8 @@ public final class FineTuneRun implements AutoCloseable {
 
     // ---- memory ------------------------------------------------------------------------------------------------------------------------------------
 
-    /** Memory that a run needs on examples that {@link #read} read. */
-    public static MemoryNeed need(FineTuneSettings settings, LanguageModel base, TuneData data) throws IOException {
+    /** Memory that a run needs on such a backend, and on examples that {@link #read} read. */
+    public static MemoryNeed need(FineTuneSettings settings, LanguageModel base, TuneData data, Backend backend) throws IOException {
         int largest = 1;
         for (var examples : List.of(data.training(), data.validation())) {
             if (examples.size() == 0) continue;
@@ -121,8 +122,8 @@ public final class FineTuneRun implements AutoCloseable {
         }
         boolean full = settings.method() == Method.FULL;
         int rows = largest;
-        return MemoryNeed.of((counting, parameters) -> {
-            if (full) return labelled(data, Models.open(settings.model(), counting, source -> new LearningWeights(source, parameters, counting, LearningWeights.ALL)), parameters);
+        return MemoryNeed.of(backend.memory().isPresent(), (counting, parameters) -> {
+            if (full) return labelled(data, Models.open(settings.model(), counting, source -> new LearningWeights(source, parameters, LearningWeights.ALL)), parameters);
             var opened = Models.open(settings.model(), counting);
             return labelled(data, opened.adapted(adapter(settings, opened, counting, parameters)), parameters);
         }, (counting, parameters) -> optimizer(settings, counting, parameters), loss(settings, rows), base.bytes(), settings.recompute(), false,
@@ -142,11 +143,11 @@ public final class FineTuneRun implements AutoCloseable {
     }
 
     /** Settings with which a run fits that does not, each found by trying. */
-    private static List<String> smaller(FineTuneSettings settings, LanguageModel base, TuneData data) {
+    private static List<String> smaller(FineTuneSettings settings, LanguageModel base, TuneData data, Backend backend, long available) {
         var found = new ArrayList<String>();
         try {
-            if (!settings.recompute() && need(settings.with(settings.method(), true), base, data).fits(MachineMemory.available())) found.add("--recompute");
-            if (settings.method() == Method.FULL && need(settings.with(Method.LORA, settings.recompute()), base, data).fits(MachineMemory.available())) found.add("--method lora");
+            if (!settings.recompute() && need(settings.with(settings.method(), true), base, data, backend).fits(available)) found.add("--recompute");
+            if (settings.method() == Method.FULL && need(settings.with(Method.LORA, settings.recompute()), base, data, backend).fits(available)) found.add("--method lora");
         } catch (IOException unreadable) {
             return found;
         }

@@ -36,7 +36,7 @@ class MemoryNeedTest {
     @TempDir private Path folder;
 
     private static LanguageModel learning(Path file, Backend backend, Parameters parameters) throws IOException {
-        return Models.open(file, backend, source -> new LearningWeights(source, parameters, backend, LearningWeights.ALL));
+        return Models.open(file, backend, source -> new LearningWeights(source, parameters, LearningWeights.ALL));
     }
 
     @ParameterizedTest
@@ -44,7 +44,7 @@ class MemoryNeedTest {
     void activationsAreForetoldToTheByte(String family) throws IOException {
         var file = TestData.folder("golden-logits").resolve(family).resolve("model.gguf");
         for (boolean recompute : new boolean[] {false, true}) {
-            var need = MemoryNeed.of((counting, parameters) -> learning(file, counting, parameters), (counting, parameters) -> new AdamW(counting, parameters, AdamW.Settings.USUAL, 1),
+            var need = MemoryNeed.of(false, (counting, parameters) -> learning(file, counting, parameters), (counting, parameters) -> new AdamW(counting, parameters, AdamW.Settings.USUAL, 1),
                 MemoryNeed.Loss.ofLanguage(false, EIGHT), 0, recompute, false, 0);
             try (var backend = new CpuBackend(2); var parameters = new Parameters(backend); var model = learning(file, backend, parameters);
                  var scope = recompute ? Scope.recomputing(backend) : Scope.training(backend)) {

@@ -34,7 +34,7 @@ class ModelGradientsTest {
         backend.close();
     }
 
-    private LanguageModel learning(Path file) throws IOException { return Models.open(file, backend, source -> new LearningWeights(source, parameters, backend, LearningWeights.ALL)); }
+    private LanguageModel learning(Path file) throws IOException { return Models.open(file, backend, source -> new LearningWeights(source, parameters, LearningWeights.ALL)); }
 
     /** Two sequences; the first tokens of the second are given, not learned. */
     private static TokenBatch batch(int vocabulary) {

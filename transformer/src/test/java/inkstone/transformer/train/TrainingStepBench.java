@@ -3,6 +3,7 @@ package inkstone.transformer.train;
 import inkstone.tensor.Backend;
 import inkstone.tensor.Scope;
 import inkstone.tensor.cpu.CpuBackend;
+import inkstone.tensor.cuda.CudaBackend;
 import inkstone.tensor.train.AdamW;
 import inkstone.tensor.train.Muon;
 import inkstone.tensor.train.Optimizer;
@@ -22,19 +23,25 @@ final class TrainingStepBench {
 
     private TrainingStepBench() {}
 
-    /** @param arguments gpt2 or ink, threads, steps to measure */
+    /** @param arguments gpt2 or ink, threads or "cuda", steps to measure, and of gpt2 rows and tokens of a row */
     public static void main(String[] arguments) {
-        int threads = Integer.parseInt(arguments[1]), steps = Integer.parseInt(arguments[2]);
-        try (var backend = threads == 0 ? new CpuBackend() : new CpuBackend(threads)) {
+        int steps = Integer.parseInt(arguments[2]), rows = arguments.length > 4 ? Integer.parseInt(arguments[3]) : 4, context = arguments.length > 4 ? Integer.parseInt(arguments[4]) : 64;
+        try (var backend = backend(arguments[1])) {
             switch (arguments[0]) {
-                case "gpt2" -> run("GPT-2 124M, 4 x 64, AdamW", new NewModel.Size("gpt2", 12, 768, 12, 12, 3072, 1024, true, 10_000), 50257, backend, steps, 4, 64, false);
+                case "gpt2" -> run("GPT-2 124M, %d x %d, AdamW".formatted(rows, context), new NewModel.Size("gpt2", 12, 768, 12, 12, 3072, 1024, true, 10_000), 50257, backend, steps, rows, context, false);
                 case "ink" -> run("embedded model, 2 x 1024, Muon", new NewModel.Size("llama", 8, 320, 5, 5, 864, 1024, true, 10_000), 6144, backend, steps, 2, 1024, true);
                 default -> throw new IllegalArgumentException("expected gpt2 or ink, got " + arguments[0]);
             }
         }
     }
 
-    private static void run(String name, NewModel.Size size, int vocabulary, CpuBackend backend, int steps, int rows, int context, boolean muon) {
+    private static Backend backend(String name) {
+        if (name.equals("cuda")) return new CudaBackend(0, false);
+        int threads = Integer.parseInt(name);
+        return threads == 0 ? new CpuBackend() : new CpuBackend(threads);
+    }
+
+    private static void run(String name, NewModel.Size size, int vocabulary, Backend backend, int steps, int rows, int context, boolean muon) {
         try (var parameters = new Parameters(backend); var scope = Scope.training(backend)) {
             var model = RandomWeights.learning(size, vocabulary, parameters, backend);
             var random = new Random(1);

@@ -160,7 +160,7 @@ class FineTuneRunTest {
         var settings = settings(TestData.stories(), method == Method.DPO ? pairs() : texts(), method, 1, 1e-2, "counted");
         long learning, needed;
         try (var model = Models.open(settings.model(), backend)) {
-            var need = FineTuneRun.need(settings, model, FineTuneRun.read(settings, model, (_, _) -> {}));
+            var need = FineTuneRun.need(settings, model, FineTuneRun.read(settings, model, (_, _) -> {}), backend);
             learning = need.learning();
             needed = need.total();
         }

@@ -276,7 +276,7 @@ class App extends SessionElement {
     const used = `${gigabytes(machine.memoryUsed)} of ${gigabytes(machine.memoryTotal)} GB`;
     return html`<div class="machine"><div><strong>This machine</strong><span>${used}</span></div>
       <meter min="0" max=${machine.memoryTotal} high=${0.9 * machine.memoryTotal} optimum="0" value=${machine.memoryUsed} aria-label="Memory in use: ${used}"></meter>
-      <div><span>${backend(machine.backend)}, ${machine.threads} ${machine.threads === 1 ? "thread" : "threads"}</span>
+      <div><span>${machine.backend.startsWith("cuda") ? machine.device : `${backend(machine.backend)}, ${machine.threads} ${machine.threads === 1 ? "thread" : "threads"}`}</span>
         <span>${this.session.gone ? "not answering" : "offline"}</span></div></div>`;
   }
 

@@ -1,0 +1,4 @@
+// The products of weights in BF16. A file for each format: a program compiles for its GPU only those that its model has.
+#include "gemm.cuh"
+
+GEMM(bf16, BF16)

@@ -1,0 +1,4 @@
+// The products of weights in Q4_K. A file for each format: a program compiles for its GPU only those that its model has.
+#include "gemm.cuh"
+
+GEMM(q4_k, Q4_K)

@@ -1,0 +1,4 @@
+// The products of weights in Q5_K. A file for each format: a program compiles for its GPU only those that its model has.
+#include "gemm.cuh"
+
+GEMM(q5_k, Q5_K)

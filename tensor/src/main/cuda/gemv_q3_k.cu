@@ -1,0 +1,4 @@
+// Products of few rows with weights in Q3_K. See gemv.cuh.
+#include "gemv.cuh"
+
+MULTIPLY_ALL(q3_k, Q3_K)
