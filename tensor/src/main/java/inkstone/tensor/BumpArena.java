@@ -13,7 +13,8 @@ final class BumpArena implements AutoCloseable {
     private final long chunkBytes;
     private final List<MemorySegment> chunks = new ArrayList<>();
     private int chunk;
-    private long used;
+    /** Of the current chunk; of all that is handed out; the most that ever was. */
+    private long used, held, most;
 
     BumpArena(Backend backend) { this(backend, CHUNK); }
 
@@ -24,14 +25,15 @@ final class BumpArena implements AutoCloseable {
     }
 
     /** How far memory is handed out. */
-    record Mark(int chunk, long used) {}
+    record Mark(int chunk, long used, long held) {}
 
-    Mark mark() { return new Mark(chunk, used); }
+    Mark mark() { return new Mark(chunk, used, held); }
 
     /** What was handed out since the mark is free again. */
     void release(Mark mark) {
         chunk = mark.chunk();
         used = mark.used();
+        held = mark.held();
     }
 
     MemorySegment allocate(long bytes) {
@@ -40,13 +42,31 @@ final class BumpArena implements AutoCloseable {
         if (chunk == chunks.size()) chunks.add(backend.allocate(Math.max(chunkBytes, size)));
         var memory = chunks.get(chunk).asSlice(used, bytes);
         used += size;
+        held += size;
+        most = Math.max(most, held);
         return memory;
     }
 
     /** Bytes held from the backend, used or not. */
     long bytes() { return chunks.stream().mapToLong(MemorySegment::byteSize).sum(); }
 
-    void reset() { chunk = 0; used = 0; }
+    void reset() {
+        chunk = 0;
+        used = 0;
+        held = 0;
+    }
+
+    /**
+     * As {@link #reset}, and puts chunks together into one that holds as much as ever was needed. Steps of different sizes would otherwise each leave chunks that fit no other step. What
+     * is handed out next lies elsewhere.
+     */
+    void resetTogether() {
+        reset();
+        if (chunks.size() < 2) return;
+        chunks.forEach(backend::free);
+        chunks.clear();
+        chunks.add(backend.allocate(most));
+    }
 
     @Override public void close() {
         chunks.forEach(backend::free);

@@ -7,7 +7,7 @@ import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 
 /**
- * Owns the memory of one step's tensors: a bump arena over a few large chunks. {@link #reset} forgets every tensor and hands out the same
+ * Owns the memory of one step's tensors: a bump arena over a few large chunks. {@link #reset} forgets every tensor and, outside of training, hands out the same
  * addresses again in the same order, so that a repeated step touches the same memory (and can be captured as a CUDA graph).
  * A tensor must not be used after the reset or close of its scope. One thread at a time.
  *
@@ -182,7 +182,7 @@ public final class Scope implements AutoCloseable {
 
     public void reset() {
         tape.clear();
-        arenas.forEach(BumpArena::reset);
+        arenas.forEach(training ? BumpArena::resetTogether : BumpArena::reset);
     }
 
     @Override public void close() {

@@ -38,6 +38,16 @@ class TapeTest {
 
     private static Tensor x(Scope scope) { return scope.floats(new float[] {1, -2, 3, 0.5f, 1.5f, -1}, 2, 3); }
 
+    @Test void stepsOfDifferentSizesTakeTheMemoryOfTheLargest() {
+        try (var scope = Scope.training(backend)) {
+            for (int step = 0; step < 20; step++) {
+                for (int i = 0; i < 4; i++) scope.tensor(DType.F32, 2_000_000 + 10_000 * (step % 10 * 7 % 10));         // each of more than a chunk
+                scope.reset();
+            }
+            assertEquals(4 * 4 * 2_090_000, scope.bytes());
+        }
+    }
+
     @Test void gradientsOfAllUsesAddUp() {
         try (var scope = Scope.training(backend)) {
             var x = x(scope).learning();

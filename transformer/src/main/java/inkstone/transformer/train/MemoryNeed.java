@@ -79,6 +79,7 @@ public record MemoryNeed(long parameters, long weights, long optimizer, long ave
             }
             try (var scope = recompute ? Scope.recomputing(backend) : Scope.training(backend)) {
                 scope.backward(loss.of(model.model(), scope));
+                scope.reset();                                                        // which puts together what the first step took piece by piece
                 activations = scope.bytes();
             }
             long evaluation = evaluation(model.model(), loss, backend), samples = sampleContext == 0 ? 0 : samples(model, sampleContext, backend);

@@ -51,6 +51,7 @@ class MemoryNeedTest {
                 int[] tokens = IntStream.range(0, 480).map(i -> 3 + i % 60).toArray(), targets = tokens.clone();
                 targets[40] = -1;
                 scope.backward(LanguageLoss.of(model.model(), scope, new TokenBatch(tokens, targets, EIGHT), 1f / 479));
+                scope.reset();
                 assertEquals(scope.bytes(), need.activations(), family + (recompute ? ", recomputing" : ""));
                 assertEquals(8 * parameters.count(), need.parameters(), family);
                 assertEquals(8 * parameters.count(), need.optimizer(), family);
