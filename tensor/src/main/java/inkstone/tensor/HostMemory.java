@@ -1,6 +1,7 @@
 package inkstone.tensor;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.Arena;
@@ -20,7 +21,25 @@ public final class HostMemory implements AutoCloseable {
     private static final MethodHandle CALLOC = function("calloc", FunctionDescriptor.of(ADDRESS, JAVA_LONG, JAVA_LONG));
     private static final MethodHandle FREE = function("free", FunctionDescriptor.ofVoid(ADDRESS));
 
+    static { mapLargeBlocks(); }
+
     private final Map<Long, Arena> arenas = new ConcurrentHashMap<>();
+
+    /**
+     * The GNU C library takes blocks of up to 32 MB from its heap, once a block of that size was freed, and keeps what is freed there: a training held up to twice what it
+     * used. Blocks from 1 MB on are mapped, and given back when they are freed. Other libraries have no such setting.
+     */
+    private static void mapLargeBlocks() {
+        var linker = Linker.nativeLinker();
+        linker.defaultLookup().find("mallopt").ifPresent(address -> {
+            int mmapThreshold = -3;
+            try {
+                int _ = (int) linker.downcallHandle(address, FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT)).invokeExact(mmapThreshold, 1 << 20);
+            } catch (Throwable e) {
+                throw new AssertionError("mallopt throws nothing", e);
+            }
+        });
+    }
 
     private static MethodHandle function(String name, FunctionDescriptor types) {
         var linker = Linker.nativeLinker();
