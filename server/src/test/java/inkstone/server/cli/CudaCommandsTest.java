@@ -27,8 +27,7 @@ class CudaCommandsTest {
     private record Ended(int code, String out, String err) {}
 
     @BeforeAll static void device() throws Exception {
-        var obstacle = StandIn.obstacle();
-        assumeTrue(obstacle == null, () -> "skipped: " + obstacle);
+        StandIn.require();
         assumeTrue(!StandIn.isDevice(), "skipped: this needs a device whose memory can be made small");
         var folder = Path.of(System.getProperty("inkstone.data", "data"), "weights-llama-stories260K");
         assumeTrue(Files.isDirectory(folder), () -> "skipped: no folder %s; set -Dinkstone.data to the folder with the test weights".formatted(folder));

@@ -1,5 +1,7 @@
 package inkstone.tensor.cuda;
 
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -37,6 +39,12 @@ public final class StandIn {
             if (!isDevice()) obstacle = load();
         }
         return obstacle;
+    }
+
+    /** Skips the test that calls, and says why, where there is no device. */
+    public static void require() {
+        var reason = obstacle();
+        assumeTrue(reason == null, () -> "skipped: " + reason);
     }
 
     /** Whether tests run on a real GPU. */
