@@ -93,6 +93,13 @@ public final class CountingBackend implements Backend {
         @Override public void crossEntropy(Tensor y, Tensor logits, Tensor targets) {}
         @Override public void adamW(Tensor weight, Tensor gradient, Tensor m, Tensor v, AdamStep step) {}
         @Override public void average(Tensor average, Tensor weight, float share) {}
+        @Override public void conv2d(Tensor y, Tensor x, Tensor weight, Tensor bias, Convolution convolution) {}
+        @Override public void groupNorm(Tensor y, Tensor x, Tensor weight, Tensor bias, int groups, float eps, boolean silu) {}
+        @Override public void resize(Tensor y, Tensor x, Resampling resampling) {}
+        @Override public void crossAttention(Tensor y, Tensor q, Tensor k, Tensor v, int sequences, Tensor lengths, Tensor bias, AttentionShape shape) {}
+        @Override public void modulate(Tensor y, Tensor x, Tensor scale, Tensor shift) {}
+        @Override public void gated(Tensor y, Tensor residual, Tensor x, Tensor gate) {}
+        @Override public void leakyRelu(Tensor y, Tensor x, float slope) {}
     }
 
     private static final class NoGradients implements Gradients {
@@ -123,5 +130,13 @@ public final class CountingBackend implements Backend {
         @Override public void dropout(Tensor dx, Tensor dy, float rate, long key) {}
         @Override public void sum(Tensor dx, Tensor dy) {}
         @Override public void crossEntropy(Tensor dLogits, Tensor dy, Tensor logits, Tensor targets) {}
+        @Override public void conv2dInput(Tensor dx, Tensor dy, Tensor weight, Convolution convolution) {}
+        @Override public void conv2dWeight(Tensor dWeight, Tensor dBias, Tensor dy, Tensor x, Convolution convolution) {}
+        @Override public void groupNorm(Tensor dx, Tensor dWeight, Tensor dBias, Tensor dy, Tensor x, Tensor weight, Tensor bias, int groups, float eps, boolean silu) {}
+        @Override public void resize(Tensor dx, Tensor dy, Resampling resampling) {}
+        @Override public void crossAttention(Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor q, Tensor k, Tensor v, Tensor y, int sequences, Tensor lengths, Tensor bias, AttentionShape shape) {}
+        @Override public void modulate(Tensor dx, Tensor dScale, Tensor dShift, Tensor dy, Tensor x, Tensor scale) {}
+        @Override public void gated(Tensor dx, Tensor dGate, Tensor dy, Tensor x, Tensor gate) {}
+        @Override public void leakyRelu(Tensor dx, Tensor dy, Tensor x, float slope) {}
     }
 }

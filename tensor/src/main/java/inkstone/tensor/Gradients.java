@@ -89,4 +89,28 @@ public interface Gradients {
 
     /** dLogits[i][c] += dy[i] (softmax(logits[i])[c] - [c = targets[i]]), nothing where the target is -1. */
     void crossEntropy(Tensor dLogits, Tensor dy, Tensor logits, Tensor targets);
+
+    /** dx of {@link Kernels#conv2d}: with dx for y, y for x and its weight, a convolution backwards ("transposed"). dx F32 [n, h, w, in], dy F32 [n, h', w', out], weight in any format. */
+    void conv2dInput(Tensor dx, Tensor dy, Tensor weight, Convolution convolution);
+
+    /** dWeight[o][a][b][k] += sum over pictures and pixels of dy[i][r][c][o] · x[i][r · stride + a - before][c · stride + b - before][k], dBias += sums of dy. */
+    void conv2dWeight(Tensor dWeight, Tensor dBias, Tensor dy, Tensor x, Convolution convolution);
+
+    /** Of {@link Kernels#groupNorm}: with h the normalised x, z = h · weight + bias, e = dy · silu'(z) or dy and g = e · weight: dx += r (g - mean(g) - h mean(g h)) over the group, dWeight += e h, dBias += e. */
+    void groupNorm(Tensor dx, Tensor dWeight, Tensor dBias, Tensor dy, Tensor x, Tensor weight, Tensor bias, int groups, float eps, boolean silu);
+
+    /** dx += the share that each pixel of x had in dy. */
+    void resize(Tensor dx, Tensor dy, Resampling resampling);
+
+    /** Of {@link Kernels#crossAttention}, as of {@link #attention}; the bias has no gradient. y is the result of the forward kernel. */
+    void crossAttention(Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor q, Tensor k, Tensor v, Tensor y, int sequences, Tensor lengths, Tensor bias, AttentionShape shape);
+
+    /** dx += dy (1 + scale), dScale += dy x and dShift += dy, summed over the rows of one of theirs. scale may be null, for zeros. */
+    void modulate(Tensor dx, Tensor dScale, Tensor dShift, Tensor dy, Tensor x, Tensor scale);
+
+    /** dx += dy gate, dGate += dy x, summed over the rows of one of its. */
+    void gated(Tensor dx, Tensor dGate, Tensor dy, Tensor x, Tensor gate);
+
+    /** dx += dy where x is above 0, slope · dy elsewhere. */
+    void leakyRelu(Tensor dx, Tensor dy, Tensor x, float slope);
 }

@@ -23,7 +23,7 @@ public interface Kernels {
 
     /**
      * y = (x - mean(x)) / sqrt(variance(x) + eps) · weight + bias over the last axis (Ba et al. 2016, arXiv:1607.06450). x F32 [.., d]; weight F32 [d], or
-     * [heads, d] of which row r of x takes row r mod heads; bias F32 of the same shape, or null.
+     * [heads, d] of which row r of x takes row r mod heads, or null for ones; bias F32 of the same shape, or null.
      */
     void layerNorm(Tensor y, Tensor x, Tensor weight, Tensor bias, float eps);
 
@@ -154,6 +154,42 @@ public interface Kernels {
      * are whole numbers.
      */
     void largest(Tensor y, Tensor x);
+
+    // ---- pictures: [n, height, width, channels], so that the pixels of all pictures are rows -----------------------------------------------------------
+
+    /**
+     * Convolution: y[i][r][c][o] = bias[o] + sum over a, b, k of weight[o][a][b][k] · x[i][r · stride + a - before][c · stride + b - before][k], pixels outside of x being 0.
+     * y F32 [n, h', w', out], x F32 [n, h, w, in], weight [out, kh, kw, in] any weight format, bias F32 [out] or null; see {@link Convolution}.
+     */
+    void conv2d(Tensor y, Tensor x, Tensor weight, Tensor bias, Convolution convolution);
+
+    /**
+     * y = (x - mean) / sqrt(variance + eps) · weight + bias with the mean and variance of each picture and group of neighbouring channels (Wu & He 2018, arXiv:1803.08494), then
+     * silu(y) if {@code silu}. x F32 [n, h, w, c], groups dividing c; weight, bias F32 [c].
+     */
+    void groupNorm(Tensor y, Tensor x, Tensor weight, Tensor bias, int groups, float eps, boolean silu);
+
+    /** Pictures in another size, which is y's: x F32 [n, h, w, c] -> y F32 [n, h', w', c]; see {@link Resampling}. */
+    void resize(Tensor y, Tensor x, Resampling resampling);
+
+    /**
+     * Attention of each sequence of queries to a sequence of keys of another length, all of it: q F32 [s · n, heads · headDim] to k F32 [s · m, kvHeads · headDim] and
+     * v F32 [s · m, kvHeads · valueHeadDim], the n rows of sequence i with its m rows, of which the first lengths[i] count; lengths I32 [s] in [1, m], or null for all. bias F32
+     * [heads, n, m] is added to the scaled scores, or null. y F32 [s · n, heads · valueHeadDim]. The shape is not causal and without window, cap and sinks.
+     */
+    void crossAttention(Tensor y, Tensor q, Tensor k, Tensor v, int sequences, Tensor lengths, Tensor bias, AttentionShape shape);
+
+    /**
+     * y = x · (1 + scale) + shift, the modulation of adaptive norms (Perez et al. 2017, arXiv:1709.07871; Peebles & Xie 2022, arXiv:2212.09748): y, x F32 [s · n, d], scale and shift
+     * F32 [s, d], one row for n of x; either may be null, for zeros.
+     */
+    void modulate(Tensor y, Tensor x, Tensor scale, Tensor shift);
+
+    /** y = residual + gate · x. y, residual, x F32 [s · n, d], gate F32 [s, d], one row for n of x. */
+    void gated(Tensor y, Tensor residual, Tensor x, Tensor gate);
+
+    /** y = x where x is above 0, slope · x elsewhere (Maas et al. 2013); with slope 0 the rectifier. F32, same shapes. */
+    void leakyRelu(Tensor y, Tensor x, float slope);
 
     // ---- training ----------------------------------------------------------------------------------------------------------------------------------
 

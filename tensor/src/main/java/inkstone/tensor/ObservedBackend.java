@@ -120,5 +120,16 @@ public final class ObservedBackend implements Backend {
         @Override public void crossEntropy(Tensor y, Tensor logits, Tensor targets) { kernels.crossEntropy(y, logits, targets); }
         @Override public void adamW(Tensor weight, Tensor gradient, Tensor m, Tensor v, AdamStep step) { kernels.adamW(weight, gradient, m, v, step); }
         @Override public void average(Tensor average, Tensor weight, float share) { kernels.average(average, weight, share); }
+        @Override public void conv2d(Tensor y, Tensor x, Tensor weight, Tensor bias, Convolution convolution) { kernels.conv2d(y, x, weight, bias, convolution); }
+        @Override public void groupNorm(Tensor y, Tensor x, Tensor weight, Tensor bias, int groups, float eps, boolean silu) {
+            kernels.groupNorm(y, x, weight, bias, groups, eps, silu);
+        }
+        @Override public void resize(Tensor y, Tensor x, Resampling resampling) { kernels.resize(y, x, resampling); }
+        @Override public void crossAttention(Tensor y, Tensor q, Tensor k, Tensor v, int sequences, Tensor lengths, Tensor bias, AttentionShape shape) {
+            kernels.crossAttention(y, q, k, v, sequences, lengths, bias, shape);
+        }
+        @Override public void modulate(Tensor y, Tensor x, Tensor scale, Tensor shift) { kernels.modulate(y, x, scale, shift); }
+        @Override public void gated(Tensor y, Tensor residual, Tensor x, Tensor gate) { kernels.gated(y, residual, x, gate); }
+        @Override public void leakyRelu(Tensor y, Tensor x, float slope) { kernels.leakyRelu(y, x, slope); }
     }
 }

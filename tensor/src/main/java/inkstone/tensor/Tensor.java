@@ -204,16 +204,16 @@ public final class Tensor {
 
     /**
      * y = (x - mean(x)) / sqrt(variance(x) + eps) · weight + bias, over the last axis (Ba et al. 2016, arXiv:1607.06450). weight F32 [d], or [heads, d] where rows of
-     * this are heads in turn; bias of the same shape or null.
+     * this are heads in turn, or null for ones and no bias; bias of the same shape or null.
      */
     public Tensor layerNorm(Tensor weight, Tensor bias, float eps) {
         requireFloat("layerNorm");
-        require(weight.dtype == DType.F32 && weight.shape.last() == shape.last() && weight.shape.rank() <= 2 && shape.rows() % weight.shape.rows() == 0,
+        require(weight == null || weight.dtype == DType.F32 && weight.shape.last() == shape.last() && weight.shape.rank() <= 2 && shape.rows() % weight.shape.rows() == 0,
             "layerNorm: x is %s, weight %s", shape, weight);
-        require(bias == null || bias.dtype == DType.F32 && bias.shape.equals(weight.shape), "layerNorm: weight is %s, bias %s", weight, bias);
+        require(bias == null || weight != null && bias.dtype == DType.F32 && bias.shape.equals(weight.shape), "layerNorm: weight is %s, bias %s", weight, bias);
         Tensor y = like();
         kernels().layerNorm(y, this, weight, bias, eps);
-        return y.record(() -> gradients().layerNorm(gradient(), weight.gradient(), bias == null ? null : bias.gradient(), y.gradient(), this, weight, eps), this, weight, bias);
+        return y.record(() -> gradients().layerNorm(gradient(), gradient(weight), gradient(bias), y.gradient(), this, weight, eps), this, weight, bias);
     }
 
     /** this · factor */
@@ -432,6 +432,111 @@ public final class Tensor {
         return y.recordNothing("pagedAttention", this);
     }
 
+    // ---- pictures: [n, height, width, channels] ---------------------------------------------------------------------------------------------------
+
+    /** Convolution: this F32 [n, h, w, in], weight [out, kh, kw, in] in any format, bias F32 [out] or null -> [n, h', w', out]. See {@link Kernels#conv2d}. */
+    public Tensor conv2d(Tensor weight, Tensor bias, Convolution convolution) {
+        requirePictures("conv2d");
+        requireWindow("conv2d", weight, bias, weight.shape.rank() == 4 && weight.shape.last() == shape.last(), 0);
+        int rows = convolution.places(shape.dim(1), weight.shape.dim(1)), columns = convolution.places(shape.dim(2), weight.shape.dim(2));
+        require(rows > 0 && columns > 0, "conv2d: pictures %s are smaller than the window of %s with %s", shape, weight, convolution);
+        Tensor y = scope.tensor(DType.F32, shape.dim(0), rows, columns, weight.shape.dim(0));
+        kernels().conv2d(y, this, weight, bias, convolution);
+        return y.record(() -> {
+            if (learns()) gradients().conv2dInput(gradient(), y.gradient(), weight, convolution);
+            if (weight.learns() || bias != null && bias.learns()) gradients().conv2dWeight(weight.gradient(), gradient(bias), y.gradient(), this, convolution);
+        }, this, weight, bias);
+    }
+
+    /**
+     * Transposed convolution (Dumoulin & Visin 2016, arXiv:1603.07285), which spreads each pixel over a window: this F32 [n, h, w, in], weight [in, kh, kw, out] in any format, bias
+     * F32 [out] or null -> [n, (h - 1) · stride + kh - before - after, .., out].
+     */
+    public Tensor convTranspose2d(Tensor weight, Tensor bias, Convolution convolution) {
+        requirePictures("convTranspose2d");
+        requireWindow("convTranspose2d", weight, bias, weight.shape.rank() == 4 && weight.shape.dim(0) == shape.last(), 3);
+        int rows = convolution.size(shape.dim(1), weight.shape.dim(1)), columns = convolution.size(shape.dim(2), weight.shape.dim(2));
+        require(rows > 0 && columns > 0, "convTranspose2d: nothing is left of pictures %s, weight %s with %s", shape, weight, convolution);
+        Tensor y = scope.tensor(DType.F32, shape.dim(0), rows, columns, weight.shape.last());
+        scope.backend().clear(y.data);
+        gradients().conv2dInput(y, this, weight, convolution);
+        y.record(() -> {
+            if (learns()) {
+                Tensor dx = like();
+                kernels().conv2d(dx, y.gradient(), weight, null, convolution);
+                gradientFrom(dx, true);
+            }
+            if (weight.learns()) gradients().conv2dWeight(weight.gradient(), null, this, y.gradient(), convolution);
+        }, this, weight);
+        return bias == null ? y : y.modulate(null, bias.view(1, bias.shape.last()));
+    }
+
+    /** Norm over groups of channels of each picture, then silu where {@code silu}: weight and bias F32 [c]. See {@link Kernels#groupNorm}. */
+    public Tensor groupNorm(int groups, Tensor weight, Tensor bias, float eps, boolean silu) {
+        requirePictures("groupNorm");
+        require(groups > 0 && shape.last() % groups == 0, "groupNorm: %d channels are not %d groups", shape.last(), groups);
+        for (var t : new Tensor[] {weight, bias}) require(t.dtype == DType.F32 && t.shape.equals(new Shape(shape.last())), "groupNorm: %s does not fit %s", this, t);
+        Tensor y = like();
+        kernels().groupNorm(y, this, weight, bias, groups, eps, silu);
+        return y.record(() -> gradients().groupNorm(gradient(), weight.gradient(), bias.gradient(), y.gradient(), this, weight, bias, groups, eps, silu), this, weight, bias);
+    }
+
+    /** These pictures with other heights and widths. */
+    public Tensor resize(int height, int width, Resampling resampling) {
+        requirePictures("resize");
+        require(height > 0 && width > 0, "resize: expected a height and width of 1 or more, got %d and %d", height, width);
+        Tensor y = scope.tensor(DType.F32, shape.dim(0), height, width, shape.last());
+        kernels().resize(y, this, resampling);
+        return y.record(() -> gradients().resize(gradient(), y.gradient(), resampling), this);
+    }
+
+    /** Attention of {@code sequences} sequences of queries to as many of keys; see {@link Kernels#crossAttention}. lengths I32 [sequences] and bias F32 [heads, n, m] may be null. */
+    public Tensor crossAttention(Tensor k, Tensor v, int sequences, Tensor lengths, Tensor bias, AttentionShape heads) {
+        requireQueries("crossAttention", heads);
+        require(!heads.causal() && heads.softCap() == 0 && heads.sinks() == null, "crossAttention: expected attention to both sides without cap and sinks, got %s", heads);
+        require(sequences > 0 && shape.dim(0) % sequences == 0 && k.shape.dim(0) % sequences == 0 && k.shape.dim(0) > 0,
+            "crossAttention: queries %s and keys %s are not %d sequences", this, k, sequences);
+        require(k.dtype == DType.F32 && k.shape.equals(new Shape(k.shape.dim(0), heads.keyDim())) && v.dtype == DType.F32 && v.shape.equals(new Shape(k.shape.dim(0), heads.valueDim())),
+            "crossAttention: queries %s do not fit keys %s, values %s", this, k, v);
+        require(lengths == null || lengths.dtype == DType.I32 && lengths.shape.equals(new Shape(sequences)), "crossAttention: expected lengths I32 [%d], got %s", sequences, lengths);
+        require(bias == null || bias.dtype == DType.F32 && bias.shape.equals(new Shape(heads.heads(), shape.dim(0) / sequences, k.shape.dim(0) / sequences)),
+            "crossAttention: queries %s and keys %s of %d sequences do not fit bias %s", this, k, sequences, bias);
+        Tensor y = scope.tensor(DType.F32, shape.dim(0), heads.outputDim());
+        kernels().crossAttention(y, this, k, v, sequences, lengths, bias, heads);
+        if (bias != null) y.recordNothing("crossAttention's bias", bias);
+        return y.record(() -> gradients().crossAttention(gradient(), k.gradient(), v.gradient(), y.gradient(), this, k, v, y, sequences, lengths, bias, heads), this, k, v);
+    }
+
+    /** this · (1 + scale) + shift with one row of scale and shift F32 [s, d] for so many rows of this, [.., d]; either may be null. See {@link Kernels#modulate}. */
+    public Tensor modulate(Tensor scale, Tensor shift) {
+        requireFloat("modulate");
+        for (var t : new Tensor[] {scale, shift}) if (t != null) requireShared("modulate", t);
+        Tensor y = like();
+        kernels().modulate(y, this, scale, shift);
+        return y.record(() -> gradients().modulate(gradient(), gradient(scale), gradient(shift), y.gradient(), this, scale), this, scale, shift);
+    }
+
+    /** this + gate · x with one row of gate F32 [s, d] for so many rows of x, [.., d]. */
+    public Tensor gated(Tensor x, Tensor gate) {
+        requireFloat("gated");
+        require(x.dtype == DType.F32 && shape.equals(x.shape), "gated: %s does not fit %s", this, x);
+        requireShared("gated", gate);
+        Tensor y = like();
+        kernels().gated(y, this, x, gate);
+        return y.record(() -> {
+            gradients().gated(x.gradient(), gate.gradient(), y.gradient(), x, gate);
+            gradientFrom(y.gradient(), true);
+        }, this, x, gate);
+    }
+
+    /** this where it is above 0, slope · this elsewhere; with slope 0 the rectifier. */
+    public Tensor leakyRelu(float slope) {
+        requireFloat("leakyRelu");
+        Tensor y = like();
+        kernels().leakyRelu(y, this, slope);
+        return y.record(() -> gradients().leakyRelu(gradient(), y.gradient(), this, slope), this);
+    }
+
     // ---- recurrent layers --------------------------------------------------------------------------------------------------------------------------
 
     /** For each row the one before it in its sequence. */
@@ -588,6 +693,23 @@ public final class Tensor {
         requireRowInts(op, "slots", recurrence.slots());
         requireRowInts(op, "positions", recurrence.positions());
     }
+
+    private void requirePictures(String op) {
+        requireFloat(op);
+        require(shape.rank() == 4, "%s: expected pictures [n, height, width, channels], got %s", op, this);
+    }
+
+    private void requireWindow(String op, Tensor weight, Tensor bias, boolean fits, int outputs) {
+        require(fits && weight.dtype != DType.I32, "%s: pictures %s do not fit weight %s", op, shape, weight);
+        require(bias == null || bias.dtype == DType.F32 && bias.shape.equals(new Shape(weight.shape.dim(outputs))), "%s: weight %s does not fit bias %s", op, weight.shape, bias);
+    }
+
+    private void requireShared(String op, Tensor t) {
+        require(t.dtype == DType.F32 && t.shape.rank() == 2 && t.shape.last() == shape.last() && t.shape.dim(0) > 0 && shape.rows() % t.shape.dim(0) == 0,
+            "%s: expected rows F32 [s, %d] for the rows of %s, got %s", op, shape.last(), shape, t);
+    }
+
+    private static Tensor gradient(Tensor t) { return t == null ? null : t.gradient(); }
 
     private static void requireCache(String op, Tensor cache) {
         require(cache.dtype == DType.F32 || cache.dtype == DType.F16 || cache.dtype == DType.Q8_0, "%s: expected a cache of F32, F16 or Q8_0, got %s", op, cache);

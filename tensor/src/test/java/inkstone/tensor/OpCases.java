@@ -44,6 +44,7 @@ final class OpCases {
         cases.add(op("linear with bias, few rows", x(3, 40), weight(DType.F16, 19, 40), weight(DType.F32, 19)).run(in -> in.get(0).linear(in.get(1), in.get(2))));
         cases.add(op("linear with bias, panels", x(15, 40), weight(DType.BF16, 69, 40), weight(DType.F32, 69)).run(in -> in.get(0).linear(in.get(1), in.get(2))));
         for (int[] d : new int[][] {{1, 1}, {1, 5}, {7, 172}, {33, 288}, {40, 1024}}) rows(cases, d[0], d[1]);
+        pictures(cases);
         for (var format : DType.values()) {
             if (format == DType.I32) continue;
             cases.add(op("rowLengths " + format, x(1, 1), weight(format, 70, 768), weight(DType.F32, 3, 768), weight(DType.F32, 70, 3)).forward()
@@ -262,6 +263,67 @@ final class OpCases {
     private static String text(AttentionShape shape, boolean sinks) {
         return "%d/%d x %d>%d, window %d, cap %s%s".formatted(shape.heads(), shape.kvHeads(), shape.headDim(), shape.valueHeadDim(), shape.window(), shape.softCap(),
             (sinks ? ", sinks" : "") + (shape.causal() ? "" : ", both sides"));
+    }
+
+    private static void pictures(List<OpCase> cases) {
+        for (var format : new DType[] {DType.F32, DType.F16, DType.BF16, DType.Q8_0, DType.Q4_0}) {
+            int block = Math.max(32, format.blockSize);
+            convolution(cases, format, 1, 7, 5, block, 3, 9, Convolution.same(3));
+            convolution(cases, format, 2, 17, 13, block, 3, 70, Convolution.same(3));
+        }
+        convolution(cases, DType.F32, 0, 4, 4, 3, 3, 8, Convolution.same(3));
+        convolution(cases, DType.F32, 2, 6, 5, 4, 1, 19, Convolution.same(1));
+        convolution(cases, DType.F32, 1, 9, 8, 3, 5, 4, new Convolution(1, 0));
+        convolution(cases, DType.F32, 2, 10, 7, 5, 3, 33, new Convolution(2, 1));
+        convolution(cases, DType.F32, 1, 8, 10, 6, 3, 12, new Convolution(2, 0, 1));
+        convolution(cases, DType.F32, 2, 8, 8, 4, 4, 6, new Convolution(2, 1));
+        convolution(cases, DType.F32, 1, 9, 12, 3, 4, 5, new Convolution(4, 0));                                             // patches, and a remainder that no window meets
+        convolution(cases, DType.F32, 1, 33, 40, 48, 3, 64, Convolution.same(3));                                            // more than one task and slice
+        cases.add(op("conv2d without bias", x(1, 6, 6, 8), weight(DType.F32, 5, 3, 3, 8)).run(in -> in.get(0).conv2d(in.get(1), null, Convolution.same(3))));
+        for (var c : new Convolution[] {new Convolution(2, 1), new Convolution(2, 3), new Convolution(1, 0), new Convolution(3, 0, 1)}) {
+            cases.add(op("convTranspose2d " + c, x(2, 5, 6, 7), weight(DType.F32, 7, 4, 4, 9), weight(DType.F32, 9)).run(in -> in.get(0).convTranspose2d(in.get(1), in.get(2), c)));
+        }
+        cases.add(op("convTranspose2d F16", x(1, 5, 6, 7), weight(DType.F16, 7, 4, 4, 20)).run(in -> in.get(0).convTranspose2d(in.get(1), null, new Convolution(2, 1))));
+        for (var silu : new boolean[] {false, true}) {
+            for (int[] d : new int[][] {{1, 1, 1, 2, 1}, {2, 5, 3, 12, 3}, {1, 9, 9, 64, 32}, {3, 8, 8, 40, 8}, {1, 20, 17, 96, 1}, {1, 40, 33, 64, 32}, {0, 3, 3, 8, 2}}) {
+                cases.add(op("groupNorm%s %s".formatted(silu ? " and silu" : "", Arrays.toString(d)), x(d[0], d[1], d[2], d[3]), weight(DType.F32, d[3]), weight(DType.F32, d[3]))
+                    .run(in -> in.get(0).groupNorm(d[4], in.get(1), in.get(2), 1e-3f, silu)));
+            }
+        }
+        for (var resampling : Resampling.values()) for (int[] to : new int[][] {{10, 14}, {5, 7}, {3, 2}, {8, 9}, {1, 1}}) {
+            cases.add(op("resize %s to %s".formatted(resampling, Arrays.toString(to)), x(2, 5, 7, 19)).run(in -> in.get(0).resize(to[0], to[1], resampling)));
+        }
+        for (int[] d : new int[][] {{1, 1, 5}, {3, 4, 40}, {2, 33, 172}, {2, 70, 1024}}) {
+            int n = d[0] * d[1];
+            cases.add(op("modulate " + Arrays.toString(d), x(n, d[2]), x(d[0], d[2]), x(d[0], d[2])).run(in -> in.get(0).modulate(in.get(1), in.get(2))));
+            cases.add(op("modulate, scale alone " + Arrays.toString(d), x(n, d[2]), x(d[0], d[2])).run(in -> in.get(0).modulate(in.get(1), null)));
+            cases.add(op("modulate, shift alone " + Arrays.toString(d), x(n, d[2]), x(d[0], d[2])).run(in -> in.get(0).modulate(null, in.get(1))));
+            cases.add(op("gated " + Arrays.toString(d), x(n, d[2]), x(n, d[2]), x(d[0], d[2])).run(in -> in.get(0).gated(in.get(1), in.get(2))));
+            cases.add(op("layerNorm without weight " + Arrays.toString(d), x(n, d[2])).run(in -> in.get(0).layerNorm(null, null, 1e-3f)));
+            cases.add(op("leakyRelu " + Arrays.toString(d), x(n, d[2])).run(in -> in.get(0).leakyRelu(0.2f)));
+        }
+        crossAttention(cases, new AttentionShape(2, 2, 16, 0.25f), 1, 1, 1);
+        crossAttention(cases, new AttentionShape(8, 8, 40, 0.16f), 2, 20, 77);
+        crossAttention(cases, new AttentionShape(4, 2, 32, 0.2f).withValueHeadDim(48), 3, 7, 5);
+        crossAttention(cases, new AttentionShape(1, 1, 160, 0.08f), 2, 65, 12);
+        crossAttention(cases, new AttentionShape(2, 2, 64, 0.125f), 2, 130, 130);
+        crossAttention(cases, new AttentionShape(1, 1, 512, 0.044f), 1, 40, 40);                                             // the middle of Stable Diffusion's autoencoder
+        var heads = new AttentionShape(3, 3, 24, 0.2f).bidirectional();
+        cases.add(op("crossAttention, lengths", x(3 * 6, heads.queryDim()), x(3 * 9, heads.keyDim()), x(3 * 9, heads.valueDim()), ints(9, 1, 4))
+            .run(in -> in.get(0).crossAttention(in.get(1), in.get(2), 3, in.get(3), null, heads)));
+        cases.add(op("crossAttention, bias and lengths", x(2 * 6, heads.queryDim()), x(2 * 9, heads.keyDim()), x(2 * 9, heads.valueDim()), ints(5, 9), weight(DType.F32, 3, 6, 9)).frozen()
+            .run(in -> in.get(0).crossAttention(in.get(1), in.get(2), 2, in.get(3), in.get(4), heads)));
+    }
+
+    private static void convolution(List<OpCase> cases, DType format, int n, int h, int w, int in, int window, int out, Convolution convolution) {
+        cases.add(op("conv2d %s [%d, %d, %d, %d] by %d to %d, %s".formatted(format, n, h, w, in, window, out, convolution), x(n, h, w, in), weight(format, out, window, window, in),
+            weight(DType.F32, out)).run(i -> i.get(0).conv2d(i.get(1), i.get(2), convolution)));
+    }
+
+    private static void crossAttention(List<OpCase> cases, AttentionShape shape, int sequences, int queries, int keys) {
+        var heads = shape.bidirectional();
+        cases.add(op("crossAttention %s, %d times %d to %d".formatted(text(heads, false), sequences, queries, keys), x(sequences * queries, heads.queryDim()), x(sequences * keys, heads.keyDim()),
+            x(sequences * keys, heads.valueDim())).run(in -> in.get(0).crossAttention(in.get(1), in.get(2), sequences, null, null, heads)));
     }
 
     private static void attention(List<OpCase> cases, int[] heads, int... lengths) { attention(cases, shape(heads), false, lengths); }

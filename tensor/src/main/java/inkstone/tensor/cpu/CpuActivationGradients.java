@@ -304,4 +304,6 @@ final class CpuActivationGradients {
         }
         for (; i < count; i++) MEMORY.set(FLOAT, e + 4L * i, 2 * Math.max(MEMORY.get(FLOAT, x + 4L * i), 0));         // scalar tail
     }
+
+    void leakyRelu(Tensor dx, Tensor dy, Tensor x, float slope) { throw new UnsupportedOperationException("leakyRelu: no kernel here"); }
 }

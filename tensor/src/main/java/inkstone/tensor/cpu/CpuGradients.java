@@ -1,8 +1,10 @@
 package inkstone.tensor.cpu;
 
 import inkstone.tensor.AttentionShape;
+import inkstone.tensor.Convolution;
 import inkstone.tensor.Elementwise;
 import inkstone.tensor.Gradients;
+import inkstone.tensor.Resampling;
 import inkstone.tensor.Rope;
 import inkstone.tensor.Routing;
 import inkstone.tensor.Tensor;
@@ -18,6 +20,9 @@ final class CpuGradients implements Gradients {
     private final CpuLoss loss;
     private final CpuDropout dropout;
     private final CpuAttentionGradients attention;
+    private final CpuConvolutionGradients convolution;
+    private final CpuPictureGradients pictures;
+    private final CpuCrossAttentionGradients crossAttention;
     private final Gradients plain = new ReferenceBackend().gradients();
 
     /**
@@ -34,6 +39,9 @@ final class CpuGradients implements Gradients {
         loss = new CpuLoss(workers, scratch);
         dropout = new CpuDropout(workers, scratch);
         attention = new CpuAttentionGradients(workers, scratch, single);
+        convolution = new CpuConvolutionGradients(workers, scratch, single);
+        pictures = new CpuPictureGradients(workers, scratch, single);
+        crossAttention = new CpuCrossAttentionGradients(workers, scratch, single);
     }
 
     @Override public void embedding(Tensor dTable, Tensor tokens, Tensor dy) { rows.embedding(dTable, tokens, dy); }
@@ -78,4 +86,16 @@ final class CpuGradients implements Gradients {
     @Override public void dropout(Tensor dx, Tensor dy, float rate, long key) { dropout.gradient(dx, dy, rate, key); }
     @Override public void sum(Tensor dx, Tensor dy) { loss.sumGradient(dx, dy); }
     @Override public void crossEntropy(Tensor dLogits, Tensor dy, Tensor logits, Tensor targets) { loss.crossEntropyGradient(dLogits, dy, logits, targets); }
+    @Override public void conv2dInput(Tensor dx, Tensor dy, Tensor weight, Convolution window) { convolution.conv2dInput(dx, dy, weight, window); }
+    @Override public void conv2dWeight(Tensor dWeight, Tensor dBias, Tensor dy, Tensor x, Convolution window) { convolution.conv2dWeight(dWeight, dBias, dy, x, window); }
+    @Override public void groupNorm(Tensor dx, Tensor dWeight, Tensor dBias, Tensor dy, Tensor x, Tensor weight, Tensor bias, int groups, float eps, boolean silu) {
+        pictures.groupNorm(dx, dWeight, dBias, dy, x, weight, bias, groups, eps, silu);
+    }
+    @Override public void resize(Tensor dx, Tensor dy, Resampling resampling) { pictures.resize(dx, dy, resampling); }
+    @Override public void crossAttention(Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor q, Tensor k, Tensor v, Tensor y, int sequences, Tensor lengths, Tensor bias, AttentionShape shape) {
+        crossAttention.crossAttention(dq, dk, dv, dy, q, k, v, y, sequences, lengths, bias, shape);
+    }
+    @Override public void modulate(Tensor dx, Tensor dScale, Tensor dShift, Tensor dy, Tensor x, Tensor scale) { pictures.modulate(dx, dScale, dShift, dy, x, scale); }
+    @Override public void gated(Tensor dx, Tensor dGate, Tensor dy, Tensor x, Tensor gate) { pictures.gated(dx, dGate, dy, x, gate); }
+    @Override public void leakyRelu(Tensor dx, Tensor dy, Tensor x, float slope) { activations.leakyRelu(dx, dy, x, slope); }
 }

@@ -2,9 +2,11 @@ package inkstone.tensor.cpu;
 
 import inkstone.tensor.AdamStep;
 import inkstone.tensor.AttentionShape;
+import inkstone.tensor.Convolution;
 import inkstone.tensor.Elementwise;
 import inkstone.tensor.Kernels;
 import inkstone.tensor.Recurrence;
+import inkstone.tensor.Resampling;
 import inkstone.tensor.Rope;
 import inkstone.tensor.Routing;
 import inkstone.tensor.Tensor;
@@ -23,6 +25,9 @@ final class CpuKernels implements Kernels {
     private final CpuLoss loss;
     private final CpuDropout dropout;
     private final CpuOptimizer optimizer;
+    private final CpuConvolution convolution;
+    private final CpuPictures pictures;
+    private final CpuCrossAttention crossAttention;
 
     /** @param single one block, for kernels that call others or share one result */
     CpuKernels(Workers workers, Scratch scratch, Scratch single, CpuRope rope) {
@@ -38,6 +43,9 @@ final class CpuKernels implements Kernels {
         loss = new CpuLoss(workers, scratch);
         dropout = new CpuDropout(workers, scratch);
         optimizer = new CpuOptimizer(workers, scratch);
+        convolution = new CpuConvolution(workers, scratch, single);
+        pictures = new CpuPictures(workers, scratch);
+        crossAttention = new CpuCrossAttention(workers, scratch, single);
     }
 
     @Override public void embedding(Tensor y, Tensor tokens, Tensor table) { rows.embedding(y, tokens, table); }
@@ -96,4 +104,15 @@ final class CpuKernels implements Kernels {
     @Override public void crossEntropy(Tensor y, Tensor logits, Tensor targets) { loss.crossEntropy(y, logits, targets); }
     @Override public void adamW(Tensor weight, Tensor gradient, Tensor m, Tensor v, AdamStep step) { optimizer.adamW(weight, gradient, m, v, step); }
     @Override public void average(Tensor average, Tensor weight, float share) { optimizer.average(average, weight, share); }
+    @Override public void conv2d(Tensor y, Tensor x, Tensor weight, Tensor bias, Convolution window) { convolution.conv2d(y, x, weight, bias, window); }
+    @Override public void groupNorm(Tensor y, Tensor x, Tensor weight, Tensor bias, int groups, float eps, boolean silu) {
+        pictures.groupNorm(y, x, weight, bias, groups, eps, silu);
+    }
+    @Override public void resize(Tensor y, Tensor x, Resampling resampling) { pictures.resize(y, x, resampling); }
+    @Override public void crossAttention(Tensor y, Tensor q, Tensor k, Tensor v, int sequences, Tensor lengths, Tensor bias, AttentionShape shape) {
+        crossAttention.crossAttention(y, q, k, v, sequences, lengths, bias, shape);
+    }
+    @Override public void modulate(Tensor y, Tensor x, Tensor scale, Tensor shift) { pictures.modulate(y, x, scale, shift); }
+    @Override public void gated(Tensor y, Tensor residual, Tensor x, Tensor gate) { pictures.gated(y, residual, x, gate); }
+    @Override public void leakyRelu(Tensor y, Tensor x, float slope) { activations.leakyRelu(y, x, slope); }
 }

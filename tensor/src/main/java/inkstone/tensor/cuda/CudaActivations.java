@@ -76,4 +76,8 @@ final class CudaActivations {
     void mapGradient(Tensor dx, Tensor dy, Tensor x, Elementwise function) { Elements.launch(mapGradient.get(function).with(dx).with(dy).with(x), dy); }
 
     void mulGradient(Tensor da, Tensor db, Tensor dy, Tensor a, Tensor b) { Elements.launch(mulGradient.with(da).with(db).with(dy).with(a).with(b), dy); }
+
+    void leakyRelu(Tensor y, Tensor x, float slope) { throw new UnsupportedOperationException("leakyRelu: no kernel here"); }
+
+    void leakyReluGradient(Tensor dx, Tensor dy, Tensor x, float slope) { throw new UnsupportedOperationException("leakyReluGradient: no kernel here"); }
 }

@@ -1,8 +1,10 @@
 package inkstone.tensor.cuda;
 
 import inkstone.tensor.AttentionShape;
+import inkstone.tensor.Convolution;
 import inkstone.tensor.Elementwise;
 import inkstone.tensor.Gradients;
+import inkstone.tensor.Resampling;
 import inkstone.tensor.Rope;
 import inkstone.tensor.Routing;
 import inkstone.tensor.Tensor;
@@ -20,6 +22,9 @@ final class CudaGradients implements Gradients {
     private final CudaRope rope;
     private final CudaRouting routing;
     private final CudaTables tables;
+    private final CudaConvolution convolution;
+    private final CudaPictures pictures;
+    private final CudaCrossAttention crossAttention;
 
     CudaGradients(Gpu gpu) {
         activations = new CudaActivations(gpu);
@@ -33,6 +38,9 @@ final class CudaGradients implements Gradients {
         rope = new CudaRope(gpu);
         routing = new CudaRouting(gpu);
         tables = new CudaTables(gpu);
+        convolution = new CudaConvolution(gpu);
+        pictures = new CudaPictures(gpu);
+        crossAttention = new CudaCrossAttention(gpu);
     }
 
     @Override public void embedding(Tensor dTable, Tensor tokens, Tensor dy) { tables.embeddingGradient(dTable, tokens, dy); }
@@ -80,4 +88,18 @@ final class CudaGradients implements Gradients {
     @Override public void dropout(Tensor dx, Tensor dy, float rate, long key) { dropout.dropoutGradient(dx, dy, rate, key); }
     @Override public void sum(Tensor dx, Tensor dy) { loss.sumGradient(dx, dy); }
     @Override public void crossEntropy(Tensor dLogits, Tensor dy, Tensor logits, Tensor targets) { loss.crossEntropyGradient(dLogits, dy, logits, targets); }
+    @Override public void conv2dInput(Tensor dx, Tensor dy, Tensor weight, Convolution window) { convolution.conv2dInput(dx, dy, weight, window); }
+    @Override public void conv2dWeight(Tensor dWeight, Tensor dBias, Tensor dy, Tensor x, Convolution window) { convolution.conv2dWeight(dWeight, dBias, dy, x, window); }
+    @Override public void groupNorm(Tensor dx, Tensor dWeight, Tensor dBias, Tensor dy, Tensor x, Tensor weight, Tensor bias, int groups, float eps, boolean silu) {
+        pictures.groupNormGradient(dx, dWeight, dBias, dy, x, weight, bias, groups, eps, silu);
+    }
+    @Override public void resize(Tensor dx, Tensor dy, Resampling resampling) { pictures.resizeGradient(dx, dy, resampling); }
+    @Override public void crossAttention(Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor q, Tensor k, Tensor v, Tensor y, int sequences, Tensor lengths, Tensor bias, AttentionShape shape) {
+        crossAttention.crossAttentionGradient(dq, dk, dv, dy, q, k, v, y, sequences, lengths, bias, shape);
+    }
+    @Override public void modulate(Tensor dx, Tensor dScale, Tensor dShift, Tensor dy, Tensor x, Tensor scale) {
+        pictures.modulateGradient(dx, dScale, dShift, dy, x, scale);
+    }
+    @Override public void gated(Tensor dx, Tensor dGate, Tensor dy, Tensor x, Tensor gate) { pictures.gatedGradient(dx, dGate, dy, x, gate); }
+    @Override public void leakyRelu(Tensor dx, Tensor dy, Tensor x, float slope) { activations.leakyReluGradient(dx, dy, x, slope); }
 }

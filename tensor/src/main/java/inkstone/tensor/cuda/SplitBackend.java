@@ -3,10 +3,12 @@ package inkstone.tensor.cuda;
 import inkstone.tensor.AdamStep;
 import inkstone.tensor.AttentionShape;
 import inkstone.tensor.Backend;
+import inkstone.tensor.Convolution;
 import inkstone.tensor.Elementwise;
 import inkstone.tensor.Gradients;
 import inkstone.tensor.Kernels;
 import inkstone.tensor.Recurrence;
+import inkstone.tensor.Resampling;
 import inkstone.tensor.Rope;
 import inkstone.tensor.Routing;
 import inkstone.tensor.Tensor;
@@ -165,6 +167,17 @@ public final class SplitBackend implements Backend {
         @Override public void crossEntropy(Tensor y, Tensor logits, Tensor targets) { at(logits).crossEntropy(y, logits, targets); }
         @Override public void adamW(Tensor weight, Tensor gradient, Tensor m, Tensor v, AdamStep step) { at(weight).adamW(weight, gradient, m, v, step); }
         @Override public void average(Tensor average, Tensor weight, float share) { at(weight).average(average, weight, share); }
+        @Override public void conv2d(Tensor y, Tensor x, Tensor weight, Tensor bias, Convolution convolution) { at(weight, bias).conv2d(y, x, weight, bias, convolution); }
+        @Override public void groupNorm(Tensor y, Tensor x, Tensor weight, Tensor bias, int groups, float eps, boolean silu) {
+            at(weight, bias).groupNorm(y, x, weight, bias, groups, eps, silu);
+        }
+        @Override public void resize(Tensor y, Tensor x, Resampling resampling) { at(x).resize(y, x, resampling); }
+        @Override public void crossAttention(Tensor y, Tensor q, Tensor k, Tensor v, int sequences, Tensor lengths, Tensor bias, AttentionShape shape) {
+            at(q, k, v).crossAttention(y, q, k, v, sequences, lengths, bias, shape);
+        }
+        @Override public void modulate(Tensor y, Tensor x, Tensor scale, Tensor shift) { at(x, scale, shift).modulate(y, x, scale, shift); }
+        @Override public void gated(Tensor y, Tensor residual, Tensor x, Tensor gate) { at(residual, x, gate).gated(y, residual, x, gate); }
+        @Override public void leakyRelu(Tensor y, Tensor x, float slope) { at(x).leakyRelu(y, x, slope); }
     }
 
     @Override public void close() {

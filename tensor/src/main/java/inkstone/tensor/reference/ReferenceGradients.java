@@ -4,15 +4,18 @@ import static inkstone.tensor.reference.ReferenceKernels.get;
 import static inkstone.tensor.reference.ReferenceKernels.index;
 import static inkstone.tensor.reference.ReferenceKernels.integer;
 import static inkstone.tensor.reference.ReferenceKernels.logSum;
+import static inkstone.tensor.reference.ReferenceKernels.normalShare;
 import static inkstone.tensor.reference.ReferenceKernels.row;
 import static inkstone.tensor.reference.ReferenceKernels.set;
 import static inkstone.tensor.reference.ReferenceKernels.sigmoid;
 import static inkstone.tensor.reference.ReferenceKernels.target;
 
 import inkstone.tensor.AttentionShape;
+import inkstone.tensor.Convolution;
 import inkstone.tensor.Elementwise;
 import inkstone.tensor.Gradients;
 import inkstone.tensor.Philox;
+import inkstone.tensor.Resampling;
 import inkstone.tensor.Rope;
 import inkstone.tensor.Routing;
 import inkstone.tensor.Tensor;
@@ -69,7 +72,7 @@ final class ReferenceGradients implements Gradients {
     }
 
     @Override public void layerNorm(Tensor dx, Tensor dWeight, Tensor dBias, Tensor dy, Tensor x, Tensor weight, float eps) {
-        int d = x.shape().last(), heads = weight.shape().rows();
+        int d = x.shape().last(), heads = weight == null ? 1 : weight.shape().rows();
         double[] weights = new double[heads * d], biases = new double[heads * d];
         for (int row = 0; row < x.shape().rows(); row++) {
             long at = (long) row * d;
@@ -79,7 +82,7 @@ final class ReferenceGradients implements Gradients {
             for (int i = 0; i < d; i++) variance += Math.pow(get(x, at + i) - mean, 2) / d;
             double r = 1 / Math.sqrt(variance + eps);
             for (int i = 0; i < d; i++) {
-                double g = (double) get(dy, at + i) * get(weight, head + i), h = (get(x, at + i) - mean) * r;
+                double g = get(dy, at + i) * (weight == null ? 1.0 : get(weight, head + i)), h = (get(x, at + i) - mean) * r;
                 gradient += g / d;
                 along += g * h / d;
                 weights[head + i] += get(dy, at + i) * h;
@@ -87,7 +90,7 @@ final class ReferenceGradients implements Gradients {
             }
             for (int i = 0; i < d; i++) {
                 double h = (get(x, at + i) - mean) * r;
-                add(dx, at + i, r * ((double) get(dy, at + i) * get(weight, head + i) - gradient - h * along));
+                add(dx, at + i, r * (get(dy, at + i) * (weight == null ? 1.0 : get(weight, head + i)) - gradient - h * along));
             }
         }
         for (int i = 0; i < heads * d; i++) {
@@ -113,6 +116,9 @@ final class ReferenceGradients implements Gradients {
                 case TANH -> 1 - Math.pow(Math.tanh(z), 2);
                 case RELU_SQUARED -> 2 * Math.max(z, 0);
                 case ELU -> z > 0 ? 1 : Math.exp(z);
+                case GELU_ERF -> normalShare(z) + z * Math.exp(-z * z / 2) / Math.sqrt(2 * Math.PI);
+                case QUICK_GELU -> sigmoid(1.702 * z) * (1 + 1.702 * z * sigmoid(-1.702 * z));
+                case EXP -> Math.exp(z);
                 case SOFTPLUS -> s;
             });
         }
@@ -338,7 +344,24 @@ final class ReferenceGradients implements Gradients {
     }
 
     /** Adds to a destination, if there is one. */
-    private static void add(Tensor destination, long i, double value) {
+    static void add(Tensor destination, long i, double value) {
         if (destination != null) set(destination, i, get(destination, i) + value);
     }
+
+    @Override public void conv2dInput(Tensor dx, Tensor dy, Tensor weight, Convolution convolution) { ReferencePictureGradients.conv2dInput(dx, dy, weight, convolution); }
+    @Override public void conv2dWeight(Tensor dWeight, Tensor dBias, Tensor dy, Tensor x, Convolution convolution) {
+        ReferencePictureGradients.conv2dWeight(dWeight, dBias, dy, x, convolution);
+    }
+    @Override public void groupNorm(Tensor dx, Tensor dWeight, Tensor dBias, Tensor dy, Tensor x, Tensor weight, Tensor bias, int groups, float eps, boolean silu) {
+        ReferencePictureGradients.groupNorm(dx, dWeight, dBias, dy, x, weight, bias, groups, eps, silu);
+    }
+    @Override public void resize(Tensor dx, Tensor dy, Resampling resampling) { ReferencePictureGradients.resize(dx, dy, resampling); }
+    @Override public void crossAttention(Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor q, Tensor k, Tensor v, Tensor y, int sequences, Tensor lengths, Tensor bias, AttentionShape shape) {
+        ReferencePictureGradients.crossAttention(dq, dk, dv, dy, q, k, v, y, sequences, lengths, bias, shape);
+    }
+    @Override public void modulate(Tensor dx, Tensor dScale, Tensor dShift, Tensor dy, Tensor x, Tensor scale) {
+        ReferencePictureGradients.modulate(dx, dScale, dShift, dy, x, scale);
+    }
+    @Override public void gated(Tensor dx, Tensor dGate, Tensor dy, Tensor x, Tensor gate) { ReferencePictureGradients.gated(dx, dGate, dy, x, gate); }
+    @Override public void leakyRelu(Tensor dx, Tensor dy, Tensor x, float slope) { ReferencePictureGradients.leakyRelu(dx, dy, x, slope); }
 }

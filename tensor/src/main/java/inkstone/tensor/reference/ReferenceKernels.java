@@ -8,11 +8,13 @@ import inkstone.tensor.AdamStates;
 import inkstone.tensor.AdamStep;
 import inkstone.tensor.AttentionShape;
 import inkstone.tensor.Blocks;
+import inkstone.tensor.Convolution;
 import inkstone.tensor.DType;
 import inkstone.tensor.Elementwise;
 import inkstone.tensor.Kernels;
 import inkstone.tensor.Philox;
 import inkstone.tensor.Recurrence;
+import inkstone.tensor.Resampling;
 import inkstone.tensor.Rope;
 import inkstone.tensor.Routing;
 import inkstone.tensor.Tensor;
@@ -63,9 +65,9 @@ final class ReferenceKernels implements Kernels {
             for (int i = 0; i < d; i++) mean += get(x, (long) r * d + i) / (double) d;
             for (int i = 0; i < d; i++) variance += Math.pow(get(x, (long) r * d + i) - mean, 2) / d;
             double inverse = 1 / Math.sqrt(variance + eps);
-            long head = r % weight.shape().rows() * (long) d;
+            long head = weight == null ? 0 : r % weight.shape().rows() * (long) d;
             for (int i = 0; i < d; i++) {
-                set(y, (long) r * d + i, (get(x, (long) r * d + i) - mean) * inverse * get(weight, head + i) + (bias == null ? 0 : get(bias, head + i)));
+                set(y, (long) r * d + i, (get(x, (long) r * d + i) - mean) * inverse * (weight == null ? 1 : get(weight, head + i)) + (bias == null ? 0 : get(bias, head + i)));
             }
         }
     }
@@ -130,9 +132,28 @@ final class ReferenceKernels implements Kernels {
                 case TANH -> Math.tanh(z);
                 case RELU_SQUARED -> Math.pow(Math.max(z, 0), 2);
                 case ELU -> z > 0 ? z : Math.expm1(z);
+                case GELU_ERF -> z * normalShare(z);
+                case QUICK_GELU -> z * sigmoid(1.702 * z);
+                case EXP -> Math.exp(z);
                 case SOFTPLUS -> Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z)));
             });
         }
+    }
+
+    /**
+     * The share of a normal distribution below z, (1 + erf(z / sqrt(2))) / 2: by the series 1/2 + phi(z) (z + z³/3 + z⁵/15 ..) near 0, by the continued fraction of its tail beyond
+     * (Abramowitz & Stegun 1964, 26.2.11 and 26.2.14).
+     */
+    static double normalShare(double z) {
+        double density = Math.exp(-z * z / 2) / Math.sqrt(2 * Math.PI), far = Math.abs(z);
+        if (far < 4) {
+            double term = z, sum = z;
+            for (int k = 3; Math.abs(term) > 1e-17 * Math.abs(sum); k += 2) sum += term *= z * z / k;
+            return 0.5 + density * sum;
+        }
+        double fraction = far;
+        for (int k = 60; k > 0; k--) fraction = far + k / fraction;
+        return z < 0 ? density / fraction : 1 - density / fraction;
     }
 
     static double sigmoid(double z) { return 1 / (1 + Math.exp(-z)); }
@@ -593,4 +614,16 @@ final class ReferenceKernels implements Kernels {
     private static void write(Tensor y, int row, float[] values) {
         for (int i = 0; i < values.length; i++) set(y, (long) row * values.length + i, values[i]);
     }
+
+    @Override public void conv2d(Tensor y, Tensor x, Tensor weight, Tensor bias, Convolution convolution) { ReferencePictures.conv2d(y, x, weight, bias, convolution); }
+    @Override public void groupNorm(Tensor y, Tensor x, Tensor weight, Tensor bias, int groups, float eps, boolean silu) {
+        ReferencePictures.groupNorm(y, x, weight, bias, groups, eps, silu);
+    }
+    @Override public void resize(Tensor y, Tensor x, Resampling resampling) { ReferencePictures.resize(y, x, resampling); }
+    @Override public void crossAttention(Tensor y, Tensor q, Tensor k, Tensor v, int sequences, Tensor lengths, Tensor bias, AttentionShape shape) {
+        ReferencePictures.crossAttention(y, q, k, v, sequences, lengths, bias, shape);
+    }
+    @Override public void modulate(Tensor y, Tensor x, Tensor scale, Tensor shift) { ReferencePictures.modulate(y, x, scale, shift); }
+    @Override public void gated(Tensor y, Tensor residual, Tensor x, Tensor gate) { ReferencePictures.gated(y, residual, x, gate); }
+    @Override public void leakyRelu(Tensor y, Tensor x, float slope) { ReferencePictures.leakyRelu(y, x, slope); }
 }
