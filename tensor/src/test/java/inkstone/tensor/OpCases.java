@@ -279,6 +279,13 @@ final class OpCases {
         convolution(cases, DType.F32, 2, 8, 8, 4, 4, 6, new Convolution(2, 1));
         convolution(cases, DType.F32, 1, 9, 12, 3, 4, 5, new Convolution(4, 0));                                             // patches, and a remainder that no window meets
         convolution(cases, DType.F32, 1, 33, 40, 48, 3, 64, Convolution.same(3));                                            // more than one task and slice
+        convolution(cases, DType.F32, 2, 5, 4, 7, 1, 40, new Convolution(2, 0));                                             // pixels that no window meets
+        convolution(cases, DType.F32, 1, 4, 5, 6, 3, 5, new Convolution(2, 4, 3));                                           // windows that meet no pixel
+        convolution(cases, DType.F32, 1, 5, 4, 128, 3, 130, Convolution.same(3));                                            // slices of a window, there and back
+        convolution(cases, DType.F32, 2, 4, 3, 256, 3, 35, new Convolution(2, 1));                                           // more numbers in a window than are gathered at a time
+        for (var format : new DType[] {DType.BF16, DType.Q8_0, DType.Q4_K}) convolution(cases, format, 1, 3, 5, 256, 3, 36, Convolution.same(3));
+        cases.add(op("conv2d of wide windows", x(2, 5, 11, 6), weight(DType.F32, 7, 2, 5, 6)).run(in -> in.get(0).conv2d(in.get(1), null, new Convolution(1, 1, 2))));
+        cases.add(op("conv2d of a linear layer's window, many pixels", x(2, 11, 9, 40), weight(DType.F16, 33, 1, 1, 40)).run(in -> in.get(0).conv2d(in.get(1), null, Convolution.same(1))));
         cases.add(op("conv2d without bias", x(1, 6, 6, 8), weight(DType.F32, 5, 3, 3, 8)).run(in -> in.get(0).conv2d(in.get(1), null, Convolution.same(3))));
         for (var c : new Convolution[] {new Convolution(2, 1), new Convolution(2, 3), new Convolution(1, 0), new Convolution(3, 0, 1)}) {
             cases.add(op("convTranspose2d " + c, x(2, 5, 6, 7), weight(DType.F32, 7, 4, 4, 9), weight(DType.F32, 9)).run(in -> in.get(0).convTranspose2d(in.get(1), in.get(2), c)));

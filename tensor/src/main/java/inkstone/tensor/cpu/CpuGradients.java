@@ -39,7 +39,7 @@ final class CpuGradients implements Gradients {
         loss = new CpuLoss(workers, scratch);
         dropout = new CpuDropout(workers, scratch);
         attention = new CpuAttentionGradients(workers, scratch, single);
-        convolution = new CpuConvolutionGradients(workers, scratch, single);
+        convolution = new CpuConvolutionGradients(workers, scratch, single, linear);
         pictures = new CpuPictureGradients(workers, scratch, single);
         crossAttention = new CpuCrossAttentionGradients(workers, scratch, single);
     }

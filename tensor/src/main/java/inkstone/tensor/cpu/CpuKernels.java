@@ -43,7 +43,7 @@ final class CpuKernels implements Kernels {
         loss = new CpuLoss(workers, scratch);
         dropout = new CpuDropout(workers, scratch);
         optimizer = new CpuOptimizer(workers, scratch);
-        convolution = new CpuConvolution(workers, scratch, single);
+        convolution = new CpuConvolution(workers, scratch, single, linear);
         pictures = new CpuPictures(workers, scratch);
         crossAttention = new CpuCrossAttention(workers, scratch, single);
     }

@@ -35,10 +35,10 @@ final class CpuLinearBackward {
     }
 
     /** From one panel to the next: two lines more than it takes, as the same k of panels a power of two apart would share a set of the caches. */
-    private static long panelBytes(int k) { return k * Panels.STEP + 128; }
+    static long panelBytes(int k) { return k * Panels.STEP + 128; }
 
     /** How the result's {@code rows} x {@code width} elements are shared out while {@code k} terms are added to each. */
-    private record Tasks(int rows, int width, int k, int chunk, int group) {
+    record Tasks(int rows, int width, int k, int chunk, int group) {
         static Tasks of(int rows, int width, int k, int threads) {
             int panels = Math.ceilDiv(width, Panels.ROWS), group = (int) Math.clamp(NEAR / (k * Panels.STEP), 1, panels), groups = Math.ceilDiv(panels, group);
             group = Math.ceilDiv(panels, groups);
