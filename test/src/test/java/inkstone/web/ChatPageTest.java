@@ -110,6 +110,25 @@ class ChatPageTest {
         assertThat(page.getByLabel("Previous version")).isFocused();
     }
 
+    /** The page looks at the server now and then, and draws itself anew. */
+    @Test void whatIsBeingTypedOutlivesALookAtTheServer() {
+        longestAnswer("32 tokens");
+        visit.askAndRead("A cat");
+        page.locator("#ask").press("ArrowUp");
+        page.locator(".editor textarea").fill("A dog");
+        look();
+        assertThat(page.locator(".editor textarea")).hasValue("A dog");
+        page.locator(".editor textarea").press("Escape");
+        seed(7);
+        page.locator("#seed").fill("12");
+        look();
+        assertThat(page.locator("#seed")).hasValue("12");
+        page.locator("#seed").press("Tab");
+        assertThat(visit.page.locator("#seed")).hasValue("12");
+    }
+
+    private void look() { visit.js("const app = document.querySelector('ink-app'); await app.session.refresh(); await app.updateComplete; await new Promise(done => setTimeout(done, 50));"); }
+
     @Test void anEditedQuestionIsABranch() {
         longestAnswer("32 tokens");
         var first = visit.askAndRead("A cat");

@@ -186,6 +186,39 @@ class TrainPageTest {
         }
     }
 
+    @Test void whatIsBeingTypedOutlivesAnAnswerThatComesMeanwhile(Browser browser) {
+        try (var visit = new Visit(browser, studio.url())) {
+            prepare(visit);
+            visit.page.locator("summary", new Page.LocatorOptions().setHasText("Steps")).click();
+            visit.page.locator("#title").fill("my ");
+            visit.page.locator("#job-maxSteps").focus();
+            var held = new ArrayList<Route>();
+            visit.page.route("**/api/training/plan", held::add);
+            visit.page.waitForRequest("**/api/training/plan", () -> {
+                visit.page.locator("#job-epochs").fill("2");
+                visit.page.locator("#job-epochs").press("Enter");
+            });
+            visit.page.locator("#job-maxSteps").fill("50");
+            visit.page.waitForResponse("**/api/training/plan", () -> held.forEach(Route::resume));
+            visit.page.unroute("**/api/training/plan");
+            assertThat(visit.page.locator(".takes")).containsText("200 steps");
+            assertThat(visit.page.locator("#job-maxSteps")).hasValue("50");
+            visit.page.locator("#job-maxSteps").press("Enter");
+            assertThat(visit.page.locator(".takes")).containsText("50 steps");
+            assertThat(visit.page.locator("#title")).hasValue("my ");
+
+            /* What is no number, or one that is too large, is not taken, and the field shows what counts. */
+            visit.page.locator("#job-maxSteps").fill("99999999999");
+            visit.page.locator("#job-maxSteps").press("Enter");
+            assertThat(visit.page.locator("#job-maxSteps")).hasValue("0");
+            visit.page.locator("#job-maxSteps").press("ControlOrMeta+a");
+            visit.page.keyboard().type("e");
+            visit.page.locator("#job-maxSteps").press("Enter");
+            assertThat(visit.page.locator("#job-maxSteps")).hasValue("0");
+            assertThat(visit.page.locator(".takes")).containsText("200 steps");
+        }
+    }
+
     @Test void whatCannotBeUsedIsSaidBeforeTheStart(Browser browser) {
         try (var visit = new Visit(browser, studio.url()).expecting("Failed to load resource")) {
             prepare(visit);

@@ -8,6 +8,7 @@ import { bytes, count, learningRate, short } from "./format.js";
 import { icon } from "./icon.js";
 import { METHODS } from "./methods.js";
 import { reportView } from "./report.js";
+import { typed } from "./typed.js";
 
 const CALM = 350;   // milliseconds without a change before the server is asked what a job would take
 const NUMBERS = {
@@ -52,7 +53,7 @@ class NewJob extends TrainingElement {
   }
 
   get #settings() {
-    return { ...this.#chosen, model: this.#model?.id, method: this.#method, data: this.file?.id };
+    return { ...this.#chosen, title: this.#chosen.title?.trim() || undefined, model: this.#model?.id, method: this.#method, data: this.file?.id };
   }
 
   render() {
@@ -143,7 +144,7 @@ class NewJob extends TrainingElement {
       <fieldset class="methods"><legend>Method</legend>${model.methods.map(id => html`<label class="method"><input type="radio" name="method" value=${id} .checked=${live(id === method)}
         @change=${() => this.#set("method", id)}><span><b>${METHODS[id].name}</b> <span class="quiet">${METHODS[id].says}</span></span></label>`)}</fieldset>
       <div class="field"><label for="title">Name of the job</label><input class="input" id="title" maxlength="120" autocomplete="off" placeholder=${this.file?.name.replace(/\.\w{1,8}$/, "") ?? "as the file"}
-        .value=${live(this.#chosen.title ?? "")} @input=${event => { this.#chosen.title = event.target.value.trim() || undefined; }}></div>
+        .value=${live(this.#chosen.title ?? "")} @input=${event => { this.#chosen.title = event.target.value; }}></div>
       ${METHODS[method].adapter ? this.#fold("Adapter", ["rank", "alpha", "dropout"], now => `rank ${now.rank}, alpha ${now.alpha}, dropout ${now.dropout}`) : nothing}
       ${this.#fold("Steps", ["epochs", "maxSteps", "learningRate", "batchTokens"], (now, plan) => `${plan.steps ? `${count(plan.steps)} steps, ` : ""}learning rate ${learningRate(now.learningRate)}`)}
       ${this.#fold("Data", ["validationShare", "context", "seed"], now => `${Math.round(100 * now.validationShare)}% held out, seed ${now.seed}`)}
@@ -162,7 +163,7 @@ class NewJob extends TrainingElement {
   #number(key, now) {
     const [label, min, max, step, hint] = NUMBERS[key];
     return html`<div class="field"><label for="job-${key}"><span>${label} ${key in this.#chosen ? html`<span class="dot"></span><span class="sr">changed</span>` : nothing}</span></label>
-      <input class="input" id="job-${key}" type="number" min=${min} max=${max} step=${step} aria-describedby="job-${key}-hint" .value=${live(String(this.#chosen[key] ?? now?.[key] ?? ""))}
+      <input class="input" id="job-${key}" type="number" min=${min} max=${max} step=${step} aria-describedby="job-${key}-hint" .value=${typed(String(this.#chosen[key] ?? now?.[key] ?? ""))}
         @change=${event => this.#set(key, event.target.value === "" || !event.target.validity.valid ? undefined : event.target.valueAsNumber)}>
       <span class="hint" id="job-${key}-hint">${hint}</span></div>`;
   }

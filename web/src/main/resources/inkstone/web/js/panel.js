@@ -7,6 +7,7 @@ import { SessionElement } from "./element.js";
 import { bytes, count, parameters, speed } from "./format.js";
 import { icon } from "./icon.js";
 import { changed, lengths, reading, SAMPLING, SLIDERS, value } from "./settings.js";
+import { typed } from "./typed.js";
 
 const LARGEST_SEED = 2 ** 31 - 1;
 
@@ -76,7 +77,7 @@ class Panel extends SessionElement {
     };
     return html`<div class="field"><label for="seed"><span>Seed ${this.#dot("seed")}</span></label>
       <input class="input" id="seed" inputmode="numeric" autocomplete="off" placeholder="random each time" aria-describedby="seed-hint"
-        .value=${live(seed === undefined ? "" : String(seed))} @change=${input}>
+        .value=${typed(seed === undefined ? "" : String(seed))} @change=${input}>
       <span class="hint" id="seed-hint">The same seed and question give the same answer. Whole numbers up to ${count(LARGEST_SEED)}.</span>${this.#reset("seed")}</div>`;
   }
 

@@ -1,7 +1,6 @@
 // <ink-turn>: one message. Name and facts in the margin, the text, and what can be done with it.
 
 import { html, nothing } from "lit";
-import { live } from "lit/directives/live.js";
 import { copy } from "./clipboard.js";
 import { children, versions } from "./conversation.js";
 import { InkElement } from "./element.js";
@@ -131,7 +130,7 @@ class Turn extends InkElement {
       if (event.key === "Escape" && !event.isComposing) { event.stopPropagation(); close(); }
     };
     return html`<form class="composer editor" @submit=${submit}>
-      <textarea aria-label="Edit your message" rows="1" .value=${live(message.text)} @keydown=${key}></textarea>
+      <textarea aria-label="Edit your message" rows="1" .value=${message.text} @keydown=${key}></textarea>
       <div class="row"><span class="tiny quiet">The first version is kept.</span>
         <div class="end"><button class="btn ghost" type="button" @click=${close}>Cancel</button><button class="btn primary" type="submit">Send</button></div></div>
     </form>`;
