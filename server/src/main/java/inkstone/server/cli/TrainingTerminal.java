@@ -30,6 +30,8 @@ final class TrainingTerminal implements Consumer<TrainingEvent>, AutoCloseable {
             case TrainingEvent.Evaluation e -> line("step %,d: validation loss %.4f, %s".formatted(e.step(), e.loss(),
                 Double.isNaN(e.accuracy()) ? "perplexity %.2f".formatted(Math.exp(e.loss())) : "%.1f%% decided rightly".formatted(100 * e.accuracy())));
             case TrainingEvent.Sample e -> line("step %,d: \"%s\" -> %s".formatted(e.step(), e.prompt(), e.text().strip().replace("\n", "\n    ")));
+            case TrainingEvent.Pictures e -> line("step %,d: %s in %s".formatted(e.step(), e.what(), e.file()));
+            case TrainingEvent.Measure e -> line("step %,d: %s %.4f".formatted(e.step(), e.name(), e.value()));
             case TrainingEvent.Saved e -> line("step %,d: saved".formatted(e.step()));
             case TrainingEvent.Finished e -> line("step %,d: %s".formatted(e.step(), switch (e.end()) {
                 case COMPLETE -> "done";

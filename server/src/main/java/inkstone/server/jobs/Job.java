@@ -53,6 +53,8 @@ public record Job(String id, TuneSettings settings, String data, String device, 
                 case TrainingEvent.Saved e -> new Progress(what, step, steps, parameters, trainable, predictedBytes, loss, validation, firstValidation, bestValidation, bestStep, e.step(), now,
                     learningRate, tokensPerSecond, secondsLeft, tokens, stride, insight);
                 case TrainingEvent.Sample e -> this;
+                case TrainingEvent.Pictures e -> this;
+                case TrainingEvent.Measure e -> this;
                 case TrainingEvent.Finished e -> this;
             };
         }

@@ -44,6 +44,8 @@ public final class JobJson {
                 if (!Double.isNaN(e.accuracy())) json.put("accuracy", e.accuracy());
             }
             case TrainingEvent.Sample e -> json.put("type", "sample").put("step", e.step()).put("prompt", e.prompt()).put("text", e.text());
+            case TrainingEvent.Pictures e -> json.put("type", "pictures").put("step", e.step()).put("what", e.what()).put("file", e.file().getFileName().toString());
+            case TrainingEvent.Measure e -> number(json.put("type", "measure").put("step", e.step()).put("name", e.name()), "value", e.value());
             /* Of the path the file's name alone: where this machine keeps things is nobody else's matter. */
             case TrainingEvent.Saved e -> json.put("type", "saved").put("step", e.step()).put("checkpoint", e.checkpoint().getFileName().toString());
             case TrainingEvent.Finished e -> json.put("type", "finished").put("step", e.step()).put("end", e.end().name().toLowerCase(Locale.ROOT));

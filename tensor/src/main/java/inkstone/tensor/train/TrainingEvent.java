@@ -31,6 +31,12 @@ public sealed interface TrainingEvent {
 
     record Sample(long step, String prompt, String text) implements TrainingEvent {}
 
+    /** A sheet of pictures that the model makes now, as a PNG file in the run's folder; {@code what} says which. */
+    record Pictures(long step, String what, Path file) implements TrainingEvent {}
+
+    /** A further number at an evaluation or a step, under a name that stays the same through the run: the other network's loss, the loss at one level of noise. */
+    record Measure(long step, String name, double value) implements TrainingEvent {}
+
     record Saved(long step, Path checkpoint) implements TrainingEvent {}
 
     record Finished(long step, End end) implements TrainingEvent {}

@@ -90,6 +90,8 @@ public final class TrainingLog implements Consumer<TrainingEvent> {
                 if (Double.isNaN(e.accuracy())) put(json, "perplexity", Math.exp(e.loss())); else put(json, "accuracy", e.accuracy());
             }
             case TrainingEvent.Sample e -> put(json, "step", e.step(), "prompt", e.prompt(), "text", e.text());
+            case TrainingEvent.Pictures e -> put(json, "step", e.step(), "what", e.what(), "file", e.file().getFileName().toString());
+            case TrainingEvent.Measure e -> put(json, "step", e.step(), "name", e.name(), "value", e.value());
             case TrainingEvent.Saved e -> put(json, "step", e.step());
             case TrainingEvent.Finished e -> put(json, "step", e.step(), "end", e.end().name());
         }
