@@ -18,7 +18,7 @@ import org.junit.jupiter.api.TestFactory;
 
 /**
  * Every case of {@link OpCases} on a GPU, or on the stand-in for one, there in two orders of the threads, whose results must have the same bits; on a GPU twice. Every tensor lies in
- * memory of its own, before forbidden addresses. {@code -Dinkstone.cases=NAME} runs the cases whose name begins so. The build runs those of few elements again on kernels that are
+ * memory of its own, before forbidden addresses. {@code -Dinkstone.cases=NAME,..} runs the cases whose name begins so. The build runs those of few elements again on kernels that are
  * watched for undefined behaviour ({@code -Dinkstone.cuda=checked}).
  */
 @Tag("kernels")
@@ -86,8 +86,7 @@ class CudaOpCasesTest {
     }
 
     private static Stream<OpCase> cases() {
-        var asked = System.getProperty("inkstone.cases", "");
-        return OpCases.all().stream().filter(c -> c.name().startsWith(asked) && (!StandIn.isChecked() || c.elements() < MOST_CHECKED_ELEMENTS));
+        return OpCases.asked().stream().filter(c -> !StandIn.isChecked() || c.elements() < MOST_CHECKED_ELEMENTS);
     }
 
     /** Runs on a device as it is, on the stand-in with the threads in this order; there a fault says what happened, and the next case begins anew. */

@@ -19,6 +19,12 @@ final class OpCases {
 
     private OpCases() {}
 
+    /** All, or with {@code -Dinkstone.cases=NAME,..} those whose name begins so. */
+    static List<OpCase> asked() {
+        var names = System.getProperty("inkstone.cases", "").split(",");
+        return all().stream().filter(c -> Arrays.stream(names).anyMatch(c.name()::startsWith)).toList();
+    }
+
     static List<OpCase> all() {
         var cases = new ArrayList<OpCase>();
         for (var format : DType.values()) {
@@ -307,17 +313,23 @@ final class OpCases {
             cases.add(op("modulate, shift alone " + Arrays.toString(d), x(n, d[2]), x(d[0], d[2])).run(in -> in.get(0).modulate(null, in.get(1))));
             cases.add(op("gated " + Arrays.toString(d), x(n, d[2]), x(n, d[2]), x(d[0], d[2])).run(in -> in.get(0).gated(in.get(1), in.get(2))));
             cases.add(op("layerNorm without weight " + Arrays.toString(d), x(n, d[2])).run(in -> in.get(0).layerNorm(null, null, 1e-3f)));
-            cases.add(op("leakyRelu " + Arrays.toString(d), x(n, d[2])).run(in -> in.get(0).leakyRelu(0.2f)));
         }
+        // few elements or very many: of some thousands, which finite differences still take, a few lie so near to 0 that they change sides
+        for (int[] d : new int[][] {{1, 5}, {12, 40}, {140, 1024}}) cases.add(op("leakyRelu " + Arrays.toString(d), x(d)).run(in -> in.get(0).leakyRelu(0.2f)));
         crossAttention(cases, new AttentionShape(2, 2, 16, 0.25f), 1, 1, 1);
         crossAttention(cases, new AttentionShape(8, 8, 40, 0.16f), 2, 20, 77);
         crossAttention(cases, new AttentionShape(4, 2, 32, 0.2f).withValueHeadDim(48), 3, 7, 5);
         crossAttention(cases, new AttentionShape(1, 1, 160, 0.08f), 2, 65, 12);
         crossAttention(cases, new AttentionShape(2, 2, 64, 0.125f), 2, 130, 130);
+        crossAttention(cases, new AttentionShape(2, 2, 8, 0.3f), 2, 110, 1100);                                              // keys shared out among tasks on the way back
+        crossAttention(cases, new AttentionShape(3, 3, 40, 0.2f), 3, 64, 16);
+        crossAttention(cases, new AttentionShape(2, 1, 20, 0.2f), 1, 200, 70);                                           // more than one task of rows
         crossAttention(cases, new AttentionShape(1, 1, 512, 0.044f), 1, 40, 40);                                             // the middle of Stable Diffusion's autoencoder
         var heads = new AttentionShape(3, 3, 24, 0.2f).bidirectional();
         cases.add(op("crossAttention, lengths", x(3 * 6, heads.queryDim()), x(3 * 9, heads.keyDim()), x(3 * 9, heads.valueDim()), ints(9, 1, 4))
             .run(in -> in.get(0).crossAttention(in.get(1), in.get(2), 3, in.get(3), null, heads)));
+        cases.add(op("crossAttention, bias", x(2 * 70, 24), x(2 * 150, 24), x(2 * 150, 24), weight(DType.F32, 3, 70, 150)).frozen()
+            .run(in -> in.get(0).crossAttention(in.get(1), in.get(2), 2, null, in.get(3), new AttentionShape(3, 3, 8, 0.3f).bidirectional())));
         cases.add(op("crossAttention, bias and lengths", x(2 * 6, heads.queryDim()), x(2 * 9, heads.keyDim()), x(2 * 9, heads.valueDim()), ints(5, 9), weight(DType.F32, 3, 6, 9)).frozen()
             .run(in -> in.get(0).crossAttention(in.get(1), in.get(2), 2, in.get(3), in.get(4), heads)));
     }

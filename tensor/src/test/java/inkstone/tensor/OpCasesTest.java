@@ -17,10 +17,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
-/**
- * Every case of {@link OpCases} on every backend, or with {@code -Dinkstone.cases=NAME} those whose name begins so. What is tagged "widths" the build runs once for each vector width,
- * and once without fused multiply-add.
- */
+/** Every case of {@link OpCases} on every backend, or those asked for with {@code -Dinkstone.cases=NAME,..}. What is tagged "widths" the build runs once for each vector width, and once without fused multiply-add. */
 class OpCasesTest {
     private static final Backend REFERENCE = new ReferenceBackend(), CPU = new CpuBackend(2), ONE_THREAD = new CpuBackend(1);
 
@@ -31,7 +28,7 @@ class OpCasesTest {
     }
 
     @Tag("widths") @TestFactory Stream<DynamicTest> cpuEqualsReference() {
-        return cases().map(c -> DynamicTest.dynamicTest(c.name(), () -> {
+        return OpCases.asked().stream().map(c -> DynamicTest.dynamicTest(c.name(), () -> {
             double error = OpCase.normalisedError(c.on(REFERENCE), c.on(CPU));
             assertTrue(error <= c.tolerance(), () -> "%s: normalised mean squared error %.2e, allowed %.0e".formatted(c.name(), error, c.tolerance()));
         }));
@@ -89,12 +86,7 @@ class OpCasesTest {
         }
     }
 
-    private static Stream<OpCase> cases() {
-        var asked = System.getProperty("inkstone.cases", "");
-        return OpCases.all().stream().filter(c -> c.name().startsWith(asked));
-    }
-
-    private static Stream<OpCase> learning() { return cases().filter(c -> c.learns() != OpCase.Learns.NOTHING); }
+    private static Stream<OpCase> learning() { return OpCases.asked().stream().filter(c -> c.learns() != OpCase.Learns.NOTHING); }
 
     private static List<float[]> gradients(OpCase c, Backend backend) {
         try (var scope = Scope.training(backend)) {
@@ -103,7 +95,7 @@ class OpCasesTest {
     }
 
     @TestFactory Stream<DynamicTest> sameBitsEveryTimeAndForAnyNumberOfThreads() {
-        return cases().map(c -> DynamicTest.dynamicTest(c.name(), () -> {
+        return OpCases.asked().stream().map(c -> DynamicTest.dynamicTest(c.name(), () -> {
             var bits = c.on(CPU);
             assertArrayEquals(bits, c.on(CPU));
             assertArrayEquals(bits, c.on(ONE_THREAD));
@@ -113,7 +105,7 @@ class OpCasesTest {
     /** -Dinkstone.timings=true prints what each case takes on the CPU: the median of some runs, after as many to warm up. */
     @Test void timings() {
         assumeTrue(Boolean.getBoolean("inkstone.timings"), "skipped: timings are printed only with -Dinkstone.timings=true");
-        for (var c : cases().toList()) {
+        for (var c : OpCases.asked()) {
             try (var scope = Scope.inference(CPU)) {
                 var inputs = c.make(scope);
                 var nanos = new long[400];

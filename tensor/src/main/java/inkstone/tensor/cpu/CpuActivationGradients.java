@@ -1,6 +1,7 @@
 package inkstone.tensor.cpu;
 
 import static inkstone.tensor.cpu.CpuActivations.CHEAP_GRAIN;
+import static inkstone.tensor.cpu.CpuActivations.DENSITY;
 import static inkstone.tensor.cpu.CpuActivations.GELU;
 import static inkstone.tensor.cpu.CpuActivations.GELU_CUBE;
 import static inkstone.tensor.cpu.CpuActivations.GRAIN;
@@ -221,18 +222,28 @@ final class CpuActivationGradients {
     void map(Tensor dx, Tensor dy, Tensor x, Elementwise function) {
         if (dx == null) return;
         long to = address(dx), g = address(dy), from = address(x);
-        pieces(dy, GRAIN, (offset, count, e, _, lanes) -> {
-            slope(e, from + offset, count, function, lanes);
+        pieces(dy, GRAIN, (offset, count, e, spare, lanes) -> {
+            slope(e, from + offset, count, function, spare, lanes);
             addProduct(to + offset, g + offset, e, count);
         });
     }
 
-    private static void slope(long e, long x, int count, Elementwise function, long lanes) {
+    private static void slope(long e, long x, int count, Elementwise function, long spare, long lanes) {
         switch (function) {
             case SILU -> {
                 Exponential.exp(e, x, count, -1, 0, lanes);
-                siluSlope(e, x, count);
+                siluSlope(e, x, 1, count);
             }
+            case QUICK_GELU -> {
+                Exponential.exp(e, x, count, -CpuActivations.QUICK, 0, lanes);
+                siluSlope(e, x, CpuActivations.QUICK, count);
+            }
+            case GELU_ERF -> {
+                CpuActivations.normalExponential(e, x, count, lanes);
+                CpuActivations.tail(spare, e, x, count);
+                geluErfSlope(e, spare, x, count);
+            }
+            case EXP -> Exponential.exp(e, x, count, 1, 0, lanes);
             case SIGMOID -> {
                 Exponential.exp(e, x, count, -1, 0, lanes);
                 sigmoidSlope(e, count, 1);
@@ -253,16 +264,32 @@ final class CpuActivationGradients {
         }
     }
 
-    private static void siluSlope(long e, long x, int count) {
+    /** Of e = exp(-factor x): the slope of x s, s = 1 / (1 + e). */
+    static void siluSlope(long e, long x, float factor, int count) {
         int i = 0;
         for (int end = count - L; i <= end; i += L) {                                                                 // body
             var power = FloatVector.fromMemorySegment(F, MEMORY, e + 4L * i, ORDER);
             var s = FloatVector.broadcast(F, 1).div(power.add(1));
-            power.mul(s).mul(FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER)).add(1).mul(s).intoMemorySegment(MEMORY, e + 4L * i, ORDER);
+            power.mul(s).mul(FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER)).mul(factor).add(1).mul(s).intoMemorySegment(MEMORY, e + 4L * i, ORDER);
         }
         for (; i < count; i++) {                                                                                      // scalar tail
             float power = MEMORY.get(FLOAT, e + 4L * i), s = 1 / (power + 1);
-            MEMORY.set(FLOAT, e + 4L * i, (power * s * MEMORY.get(FLOAT, x + 4L * i) + 1) * s);
+            MEMORY.set(FLOAT, e + 4L * i, (power * s * MEMORY.get(FLOAT, x + 4L * i) * factor + 1) * s);
+        }
+    }
+
+    /** Of e = exp(-x² / 2) and the share q beyond |x|: the share below x, and x times the density there. */
+    private static void geluErfSlope(long e, long q, long x, int count) {
+        int i = 0;
+        for (int end = count - L; i <= end; i += L) {                                                                 // body
+            var z = FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER);
+            var beyond = FloatVector.fromMemorySegment(F, MEMORY, q + 4L * i, ORDER);
+            var below = beyond.blend(FloatVector.broadcast(F, 1).sub(beyond), z.compare(GT, 0));
+            FloatVector.fromMemorySegment(F, MEMORY, e + 4L * i, ORDER).mul(DENSITY).mul(z).add(below).intoMemorySegment(MEMORY, e + 4L * i, ORDER);
+        }
+        for (; i < count; i++) {                                                                                      // scalar tail
+            float z = MEMORY.get(FLOAT, x + 4L * i), beyond = MEMORY.get(FLOAT, q + 4L * i);
+            MEMORY.set(FLOAT, e + 4L * i, MEMORY.get(FLOAT, e + 4L * i) * DENSITY * z + (z > 0 ? 1 - beyond : beyond));
         }
     }
 
@@ -305,5 +332,22 @@ final class CpuActivationGradients {
         for (; i < count; i++) MEMORY.set(FLOAT, e + 4L * i, 2 * Math.max(MEMORY.get(FLOAT, x + 4L * i), 0));         // scalar tail
     }
 
-    void leakyRelu(Tensor dx, Tensor dy, Tensor x, float slope) { throw new UnsupportedOperationException("leakyRelu: no kernel here"); }
+    void leakyRelu(Tensor dx, Tensor dy, Tensor x, float slope) {
+        if (dx == null) return;
+        long to = address(dx), g = address(dy), from = address(x);
+        workers.split(Math.toIntExact(dy.shape().elements()), CHEAP_GRAIN, (worker, first, end) -> leakyRelu(to + 4L * first, g + 4L * first, from + 4L * first, slope, end - first));
+    }
+
+    private static void leakyRelu(long dx, long dy, long x, float slope, int count) {
+        int i = 0;
+        for (int end = count - L; i <= end; i += L) {                                                                 // body
+            var g = FloatVector.fromMemorySegment(F, MEMORY, dy + 4L * i, ORDER);
+            var passed = g.mul(slope).blend(g, FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).compare(GT, 0));
+            FloatVector.fromMemorySegment(F, MEMORY, dx + 4L * i, ORDER).add(passed).intoMemorySegment(MEMORY, dx + 4L * i, ORDER);
+        }
+        for (; i < count; i++) {                                                                                      // scalar tail
+            float g = MEMORY.get(FLOAT, dy + 4L * i);
+            MEMORY.set(FLOAT, dx + 4L * i, MEMORY.get(FLOAT, dx + 4L * i) + (MEMORY.get(FLOAT, x + 4L * i) > 0 ? g : g * slope));
+        }
+    }
 }

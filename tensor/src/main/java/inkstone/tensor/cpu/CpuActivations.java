@@ -27,6 +27,15 @@ final class CpuActivations {
     /* tanh t = t - t³/3 + 2/15 t⁵ - 17/315 t⁷ + 62/2835 t⁹ for |t| below the limit. */
     private static final float SERIES_LIMIT = 0.3f, T3 = -1 / 3f, T5 = 2 / 15f, T7 = -17 / 315f, T9 = 62 / 2835f;
 
+    /** Of the approximation of gelu by a sigmoid. */
+    static final float QUICK = 1.702f;
+
+    /* See tail; beyond the end it is 0. */
+    private static final float TAIL = 0.305f, TAIL_END = 14, P0 = 0.121639736f, P1 = 0.12246681f, P2 = 0.10342093f, P3 = 0.12102147f, P4 = -0.037976429f, P5 = 0.18571645f,
+        P6 = -0.15298805f, P7 = 0.036699124f;
+    /** The density of a normal distribution at 0. */
+    static final float DENSITY = (float) (1 / Math.sqrt(2 * Math.PI));
+
     private final Workers workers;
     private final Scratch scratch;
 
@@ -59,6 +68,11 @@ final class CpuActivations {
 
     private static void gelu(long y, long x, int count, long lanes) {
         geluExponential(y, x, count, lanes);
+        share(y, x, count);
+    }
+
+    /** y = x / (1 + y) */
+    private static void share(long y, long x, int count) {
         int i = 0;
         for (int end = count - L; i <= end; i += L) {                                                                 // body
             var below = FloatVector.fromMemorySegment(F, MEMORY, y + 4L * i, ORDER).add(1);
@@ -194,9 +208,58 @@ final class CpuActivations {
                 case TANH -> softCap(to + offset, from + offset, count, 1, lanes);
                 case RELU_SQUARED -> reluSquared(to + offset, from + offset, count);
                 case ELU -> elu(to + offset, from + offset, count, lanes);
+                case GELU_ERF -> {
+                    normalExponential(to + offset, from + offset, count, lanes);
+                    tail(to + offset, to + offset, from + offset, count);
+                    belowTail(to + offset, from + offset, count);
+                }
+                case QUICK_GELU -> {
+                    Exponential.exp(to + offset, from + offset, count, -QUICK, 0, lanes);
+                    share(to + offset, from + offset, count);
+                }
+                case EXP -> Exponential.exp(to + offset, from + offset, count, 1, 0, lanes);
                 case SOFTPLUS -> softplus(to + offset, from + offset, count);
             }
         });
+    }
+
+
+    /** y = exp(-x² / 2) */
+    static void normalExponential(long y, long x, int count, long lanes) {
+        MEMORY.asSlice(y, 4L * count).copyFrom(MEMORY.asSlice(x, 4L * count));
+        multiply(y, x, count);
+        Exponential.exp(y, y, count, -0.5f, 0, lanes);
+    }
+
+    /**
+     * q = the share of a normal distribution beyond |x|, (1 - erf(|x| / sqrt(2))) / 2, of e = exp(-x² / 2): e t P(t), t = 1 / (1 + p |x|), the form of Hastings (Abramowitz & Stegun
+     * 1964, 7.1.26) with a polynomial of degree 7 fitted for the least relative error, 1e-7 up to |x| = 14, 4e-7 as computed. q may be e.
+     */
+    static void tail(long q, long e, long x, int count) {
+        int i = 0;
+        for (int end = count - L; i <= end; i += L) {                                                                 // body
+            var t = FloatVector.broadcast(F, 1).div(FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).abs().mul(TAIL).add(1));
+            var p = t.mul(P7).add(P6).mul(t).add(P5).mul(t).add(P4).mul(t).add(P3).mul(t).add(P2).mul(t).add(P1).mul(t).add(P0).mul(t);
+            p.mul(FloatVector.fromMemorySegment(F, MEMORY, e + 4L * i, ORDER)).intoMemorySegment(MEMORY, q + 4L * i, ORDER);
+        }
+        for (; i < count; i++) {                                                                                      // scalar tail
+            float t = 1 / (Math.abs(MEMORY.get(FLOAT, x + 4L * i)) * TAIL + 1);
+            float p = (((((((t * P7 + P6) * t + P5) * t + P4) * t + P3) * t + P2) * t + P1) * t + P0) * t;
+            MEMORY.set(FLOAT, q + 4L * i, p * MEMORY.get(FLOAT, e + 4L * i));
+        }
+    }
+
+    /** y = max(x, 0) - |x| y: x times the share below it, of the share y beyond |x|. */
+    private static void belowTail(long y, long x, int count) {
+        int i = 0;
+        for (int end = count - L; i <= end; i += L) {                                                                 // body
+            var z = FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER);
+            z.max(0).sub(z.abs().min(TAIL_END).mul(FloatVector.fromMemorySegment(F, MEMORY, y + 4L * i, ORDER))).intoMemorySegment(MEMORY, y + 4L * i, ORDER);
+        }
+        for (; i < count; i++) {                                                                                      // scalar tail
+            float z = MEMORY.get(FLOAT, x + 4L * i);
+            MEMORY.set(FLOAT, y + 4L * i, Math.max(z, 0) - Math.min(Math.abs(z), TAIL_END) * MEMORY.get(FLOAT, y + 4L * i));
+        }
     }
 
     /* Seldom and on few elements: no vectors. */
@@ -243,5 +306,20 @@ final class CpuActivations {
         }
     }
 
-    void leakyRelu(Tensor y, Tensor x, float slope) { throw new UnsupportedOperationException("leakyRelu: no kernel here"); }
+    void leakyRelu(Tensor y, Tensor x, float slope) {
+        long to = address(y), from = address(x);
+        workers.split(Math.toIntExact(y.shape().elements()), CHEAP_GRAIN, (worker, first, end) -> leakyRelu(to + 4L * first, from + 4L * first, slope, end - first));
+    }
+
+    private static void leakyRelu(long y, long x, float slope, int count) {
+        int i = 0;
+        for (int end = count - L; i <= end; i += L) {                                                                 // body
+            var z = FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER);
+            z.mul(slope).blend(z, z.compare(GT, 0)).intoMemorySegment(MEMORY, y + 4L * i, ORDER);
+        }
+        for (; i < count; i++) {                                                                                      // scalar tail
+            float z = MEMORY.get(FLOAT, x + 4L * i);
+            MEMORY.set(FLOAT, y + 4L * i, z > 0 ? z : z * slope);
+        }
+    }
 }

@@ -1,6 +1,7 @@
 package inkstone.tensor.cpu;
 
 import static inkstone.tensor.cpu.Lanes.FLOAT;
+import static inkstone.tensor.cpu.Lanes.INT;
 import static inkstone.tensor.cpu.Lanes.MEMORY;
 import static inkstone.tensor.cpu.Lanes.address;
 
@@ -8,6 +9,7 @@ import inkstone.tensor.AttentionShape;
 import inkstone.tensor.Tensor;
 import inkstone.tensor.cpu.AttentionRows.Cells;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 /**
  * Attention with an online softmax (Milakov & Gimelshein 2018, arXiv:1805.02867; Dao et al. 2022, arXiv:2205.14135): keys and values pass once in blocks of
@@ -40,7 +42,41 @@ final class CpuAttention {
             Indices.check("attention: start", first.at(row), row, row + 1);
         }
         if (!shape.causal()) for (int row = counts.length - 2; row >= 0; row--) if (sequences[row] == sequences[row + 1]) counts[row] = counts[row + 1];
-        run(address(y), address(q), new AttentionRows(Cells.of(k), Cells.of(v), null, 1, 0), counts, sequences, shape);
+        run(address(y), address(q), new AttentionRows(Cells.of(k), Cells.of(v), null, 1, 0), counts, sequences, Bias.NONE, shape);
+    }
+
+    /** Added to the scores of n queries of each sequence with its m keys, F32 [heads, n, m]; a base of 0: nothing. */
+    record Bias(long base, int queries, int keys) {
+        static final Bias NONE = new Bias(0, 1, 0);
+
+        static Bias of(Tensor bias) { return bias == null ? NONE : new Bias(address(bias), bias.shape().dim(1), bias.shape().dim(2)); }
+
+        /** Address of what a row of q is given from key {@code from} of its sequence on, or 0. */
+        long at(int head, int row, int from) { return base == 0 ? 0 : base + 4 * (((long) head * queries + row % queries) * keys + from); }
+    }
+
+    void crossAttention(Tensor y, Tensor q, Tensor k, Tensor v, int sequences, Tensor lengths, Tensor bias, AttentionShape shape) {
+        int rows = q.shape().dim(0), keys = k.shape().dim(0) / sequences;
+        var lengthOf = lengths(lengths, sequences, keys);
+        var counts = new int[rows];
+        var first = new int[rows];
+        for (int row = 0; row < rows; row++) {
+            int sequence = row / (rows / sequences);
+            counts[row] = lengthOf[sequence];
+            first[row] = sequence * keys;
+        }
+        run(address(y), address(q), new AttentionRows(Cells.of(k), Cells.of(v), null, 1, 0), counts, first, Bias.of(bias), shape);
+    }
+
+    /** How many keys of each sequence count; {@code lengths} may be null, for all. */
+    static int[] lengths(Tensor lengths, int sequences, int keys) {
+        var lengthOf = new int[sequences];
+        Arrays.fill(lengthOf, keys);
+        for (int i = 0; lengths != null && i < sequences; i++) {
+            lengthOf[i] = MEMORY.get(INT, address(lengths) + 4L * i);
+            Indices.check("crossAttention: length - 1", lengthOf[i] - 1, i, keys);
+        }
+        return lengthOf;
     }
 
     void pagedAttention(Tensor y, Tensor q, Tensor keys, Tensor values, Tensor positions, Tensor sequences, Tensor pageTable, AttentionShape shape) {
@@ -54,7 +90,7 @@ final class CpuAttention {
             lines[row] = sequence.at(row);
         }
         var table = pages(pageTable, counts, lines, pageSize, keys.shape().dim(0));
-        run(address(y), address(q), new AttentionRows(Cells.of(keys), Cells.of(values), table, pageSize, maxPages), counts, lines, shape);
+        run(address(y), address(q), new AttentionRows(Cells.of(keys), Cells.of(values), table, pageSize, maxPages), counts, lines, Bias.NONE, shape);
     }
 
     /** The page table, of which only what rows of this call reach need be valid. */
@@ -73,15 +109,15 @@ final class CpuAttention {
         return table;
     }
 
-    /** @param counts how many positions each row attends; @param sequences the page-table line, or first row, of each row's sequence */
-    private void run(long y, long q, AttentionRows keys, int[] counts, int[] sequences, AttentionShape shape) {
+    /** @param counts how many positions each row attends; @param sequences the page-table line, or first key, of each row's sequence */
+    private void run(long y, long q, AttentionRows keys, int[] counts, int[] sequences, Bias bias, AttentionShape shape) {
         int group = shape.heads() / shape.kvHeads(), rows = Math.max(1, COLUMNS / group), count = 0;
         var few = new SplitAttention(shape, keys, counts, sequences);
         var starts = new int[counts.length];                                          // of chunks for panels
         var ends = new int[counts.length];
         for (int first = 0, end; first < counts.length; first = end) {
             for (end = first + 1; end < counts.length && sequences[end] == sequences[first]; ) end++;
-            if (end - first <= SplitAttention.MOST_ROWS) {
+            if (end - first <= SplitAttention.MOST_ROWS && bias == Bias.NONE) {
                 few.add(first, end);
                 continue;
             }
@@ -102,14 +138,14 @@ final class CpuAttention {
             }
             // the longest rows first, so that none is left for the end
             int chunk = chunks - 1 - task / shape.kvHeads(), keyHead = task % shape.kvHeads();
-            attend(y, q, keys, counts, sequences[starts[chunk]], new Columns(shape, keyHead, group, starts[chunk], ends[chunk]),
+            attend(y, q, keys, counts, sequences[starts[chunk]], new Columns(shape, bias, keyHead, group, starts[chunk], ends[chunk]),
                 layout.at(scratch.of(worker), scratch.lanes(worker)));
         });
         workers.split(few.results(), few.mergeGrain(), (worker, from, to) -> few.merge(y, from, to));
     }
 
     /** The query vectors of one task: column c is row first + c / group, head keyHead · group + c % group. */
-    private record Columns(AttentionShape shape, int keyHead, int group, int first, int end) {
+    private record Columns(AttentionShape shape, Bias bias, int keyHead, int group, int first, int end) {
         int count() { return (end - first) * group; }
         int row(int column) { return first + column / group; }
         int head(int column) { return keyHead * group + column % group; }
@@ -162,7 +198,8 @@ final class CpuAttention {
             scores(keys, sequence, from, length, columns, s);
             for (int c = 0; c < columns.count(); c++) {
                 int count = counts[columns.row(c)];
-                weigh(s, c, Math.clamp(shape.firstSeen(count) - from, 0, length), Math.clamp(count - from, 0, length), length, shape.softCap());
+                long added = columns.bias.at(columns.head(c), columns.row(c), from);
+                weigh(s, c, Math.clamp(shape.firstSeen(count) - from, 0, length), Math.clamp(count - from, 0, length), length, shape.softCap(), added);
             }
             mix(keys, sequence, from, length, columns, s);
         }
@@ -187,8 +224,10 @@ final class CpuAttention {
     /**
      * Scores of column c become probabilities relative to the largest score so far; what was mixed before is scaled to it.
      * The rows of keys are free by now and serve as scratch. Only the positions {@code first} to {@code end - 1} of the block are seen.
+     *
+     * @param bias of all positions of the block, or 0
      */
-    private static void weigh(Layout s, int c, int first, int end, int length, float softCap) {
+    private static void weigh(Layout s, int c, int first, int end, int length, float softCap, long bias) {
         long scores = s.scores() + c * s.scoreStride(), seen = scores + 4L * first, largest = s.largest() + 4L * c, sum = s.sums() + 4L * c;
         MEMORY.asSlice(scores, 4L * Math.min(first, end)).fill((byte) 0);
         MEMORY.asSlice(scores + 4L * end, 4L * (length - end)).fill((byte) 0);
@@ -197,6 +236,7 @@ final class CpuAttention {
             CpuActivations.softCap(s.rows(), seen, end - first, softCap, s.lanes());
             MEMORY.asSlice(seen, 4L * (end - first)).copyFrom(MEMORY.asSlice(s.rows(), 4L * (end - first)));
         }
+        if (bias != 0) CpuRows.add(seen, seen, bias + 4L * first, end - first);
         float before = MEMORY.get(FLOAT, largest), now = RowTiles.largest(before, seen, end - first, s.lanes());
         float correction = Exponential.exp(before - now), added = Exponential.exp(seen, seen, end - first, 1, now, s.lanes());
         MEMORY.set(FLOAT, largest, now);

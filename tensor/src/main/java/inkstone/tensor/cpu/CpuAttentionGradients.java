@@ -9,6 +9,7 @@ import static inkstone.tensor.cpu.Lanes.address;
 
 import inkstone.tensor.AttentionShape;
 import inkstone.tensor.Tensor;
+import inkstone.tensor.cpu.CpuAttention.Bias;
 import inkstone.tensor.cpu.PanelProduct.Columns;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -40,7 +41,7 @@ final class CpuAttentionGradients {
     }
 
     /** Addresses of one call, 0 where no gradient is wanted. */
-    private record Call(long dq, long dk, long dv, long dy, long q, long k, long v, long y, int n, AttentionShape shape, long sinks, long logSums, long shares) {
+    private record Call(long dq, long dk, long dv, long dy, long q, long k, long v, long y, int n, AttentionShape shape, long sinks, Bias bias, long logSums, long shares) {
         int group() { return shape.heads() / shape.kvHeads(); }
         long queryStride() { return 4L * shape.queryDim(); }
         long keyStride() { return 4L * shape.keyDim(); }
@@ -55,27 +56,38 @@ final class CpuAttentionGradients {
         float share(int row, int head) { return MEMORY.get(FLOAT, shares + 4L * ((long) head * n + row)); }
     }
 
-    /** Rows {@code start} to {@code end - 1} of the batch. */
-    private record Sequence(int start, int end) {
-        int length() { return end - start; }
-        /** Positions in a task. */
-        int span() { return Math.max(SPAN, Math.ceilDiv(Math.ceilDiv(length(), SPANS), KEYS) * KEYS); }
+    /** {@code rows} rows of the batch from {@code start} on and the {@code keys} keys from {@code key} on that they attend; the same rows where attention is causal. */
+    private record Sequence(int start, int rows, int key, int keys) {
+        int end() { return start + rows; }
+        /** Keys in a task. */
+        int span() { return Math.max(SPAN, Math.ceilDiv(Math.ceilDiv(keys, SPANS), KEYS) * KEYS); }
     }
 
     /** Keys at positions {@code from} to {@code to - 1}; {@code dq} is where the rows' gradients lie that are added later, or 0. */
     private record Task(Sequence sequence, int keyHead, int from, int to, long dq) {
         /** What it takes, nearly. */
-        long work(AttentionShape shape) { return (long) (to - from) * (shape.causal() ? sequence.length() - (from + to) / 2 : sequence.length()); }
+        long work(AttentionShape shape) { return (long) (to - from) * (shape.causal() ? sequence.rows - (from + to) / 2 : sequence.rows); }
     }
 
     void attention(Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor q, Tensor k, Tensor v, Tensor y, Tensor starts, AttentionShape shape) {
+        run(dq, dk, dv, dy, q, k, v, y, sequences(starts, q.shape().dim(0)), Bias.NONE, shape);
+    }
+
+    void crossAttention(Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor q, Tensor k, Tensor v, Tensor y, int sequences, Tensor lengths, Tensor bias, AttentionShape shape) {
+        int rows = q.shape().dim(0) / sequences, keys = k.shape().dim(0) / sequences;
+        var lengthOf = CpuAttention.lengths(lengths, sequences, keys);
+        var list = new ArrayList<Sequence>();
+        for (int i = 0; i < sequences; i++) list.add(new Sequence(i * rows, rows, i * keys, lengthOf[i]));
+        run(dq, dk, dv, dy, q, k, v, y, list, Bias.of(bias), shape);
+    }
+
+    private void run(Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor q, Tensor k, Tensor v, Tensor y, List<Sequence> sequences, Bias bias, AttentionShape shape) {
         int n = q.shape().dim(0);
-        var sequences = sequences(starts, n);
         long perRow = Scratch.lines((long) n * shape.heads()), apart = dq == null ? 0 : apart(sequences, shape);
         shared.reserve(2 * perRow + apart);
         scratch.reserve(Layout.of(shape, 0, 0).bytes());
         var call = new Call(dq == null ? 0 : address(dq), dk == null ? 0 : address(dk), dv == null ? 0 : address(dv), address(dy), address(q), address(k), address(v), address(y), n, shape,
-            shape.sinks() == null ? 0 : address(shape.sinks()), shared.of(0), shared.of(0) + perRow);
+            shape.sinks() == null ? 0 : address(shape.sinks()), bias, shared.of(0), shared.of(0) + perRow);
         logSums(call, sequences);
         shares(call);
         var tasks = tasks(call, sequences, shared.of(0) + 2 * perRow);
@@ -89,7 +101,7 @@ final class CpuAttentionGradients {
         for (int row = 0, end; row < n; row = end) {
             if (first.at(row) != row) throw new IllegalArgumentException("attention: row %d begins at %d, expected the sequence of the row before or itself".formatted(row, first.at(row)));
             for (end = row + 1; end < n && first.at(end) == row; ) end++;
-            sequences.add(new Sequence(row, end));
+            sequences.add(new Sequence(row, end - row, row, end - row));
         }
         return sequences;
     }
@@ -97,20 +109,20 @@ final class CpuAttentionGradients {
     /** Bytes of dq of all tasks but the first of each sequence. */
     private static long apart(List<Sequence> sequences, AttentionShape shape) {
         long floats = 0;
-        for (var s : sequences) for (int from = s.span(); from < s.length(); from += s.span()) floats += (long) rowsFrom(s, from, shape) * shape.queryDim();
+        for (var s : sequences) for (int from = s.span(); from < s.keys; from += s.span()) floats += (long) rowsFrom(s, from, shape) * shape.queryDim();
         return 4 * floats;
     }
 
     /** Rows that see keys from this position on. */
-    private static int rowsFrom(Sequence s, int from, AttentionShape shape) { return shape.causal() ? s.length() - from : s.length(); }
+    private static int rowsFrom(Sequence s, int from, AttentionShape shape) { return shape.causal() ? s.rows - from : s.rows; }
 
     /** The largest first, so that none is left for the end. */
     private static List<Task> tasks(Call call, List<Sequence> sequences, long apart) {
         var shape = call.shape;
         var tasks = new ArrayList<Task>();
         for (var s : sequences) {
-            for (int from = 0; from < s.length(); from += s.span()) {
-                for (int head = 0; head < shape.kvHeads(); head++) tasks.add(new Task(s, head, from, Math.min(s.length(), from + s.span()), from == 0 || call.dq == 0 ? 0 : apart));
+            for (int from = 0; from < s.keys; from += s.span()) {
+                for (int head = 0; head < shape.kvHeads(); head++) tasks.add(new Task(s, head, from, Math.min(s.keys, from + s.span()), from == 0 || call.dq == 0 ? 0 : apart));
                 if (from > 0) apart += 4L * rowsFrom(s, from, shape) * shape.queryDim();
             }
         }
@@ -123,7 +135,7 @@ final class CpuAttentionGradients {
         var late = tasks.stream().filter(t -> t.dq != 0 && t.keyHead == 0).sorted(Comparator.comparingInt((Task t) -> t.sequence.start).thenComparingInt(Task::from)).toList();
         for (var task : late) {
             int rows = rowsFrom(task.sequence, task.from, call.shape), width = call.shape.queryDim();
-            long to = call.dq + (task.sequence.end - rows) * call.queryStride();
+            long to = call.dq + (task.sequence.end() - rows) * call.queryStride();
             workers.split(rows * width, 1 << 14, (worker, first, end) -> CpuExperts.addScaled(to + 4L * first, task.dq + 4L * first, 1, end - first));
         }
     }
@@ -167,7 +179,7 @@ final class CpuAttentionGradients {
     private void logSums(Call call, List<Sequence> sequences) {
         record Rows(Sequence sequence, int from, int to) {}
         var blocks = new ArrayList<Rows>();
-        for (var s : sequences) for (int from = 0; from < s.length(); from += ROWS) blocks.add(new Rows(s, from, Math.min(s.length(), from + ROWS)));
+        for (var s : sequences) for (int from = 0; from < s.rows; from += ROWS) blocks.add(new Rows(s, from, Math.min(s.rows, from + ROWS)));
         int heads = call.shape.heads();
         workers.run(blocks.size() * heads, (worker, i) -> {
             var rows = blocks.get(blocks.size() - 1 - i / heads);
@@ -187,11 +199,11 @@ final class CpuAttentionGradients {
         int first = first(shape, from), end = end(shape, sequence, to - 1);
         for (int k = first / KEYS * KEYS; k < end; k += KEYS) {
             int length = Math.min(KEYS, end - k);
-            keyPanels(s.keys(), s.keyPanel(), call.k + call.key(sequence.start + k, head / call.group()), call.keyStride(), length, s.headDim);
+            keyPanels(s.keys(), s.keyPanel(), call.k + call.key(sequence.key + k, head / call.group()), call.keyStride(), length, s.headDim);
             scores(s.scores(), s, s.keys(), s.keyPanel(), length, call.q + call.query(sequence.start + from, head), call.queryStride(), to - from, s.headDim);
             for (int r = 0; r < to - from; r++) {
                 int a = Math.clamp(first(shape, from + r) - k, 0, length), b = Math.clamp(end(shape, sequence, from + r) - k, 0, length);
-                if (a < b) see(s, r, s.scores() + r * s.scoreStride() + 4L * a, b - a, shape);
+                if (a < b) see(s, r, s.scores() + r * s.scoreStride() + 4L * a, b - a, call.bias.at(head, sequence.start + from + r, k + a), shape);
             }
         }
         for (int r = 0; r < to - from; r++) {
@@ -200,28 +212,29 @@ final class CpuAttentionGradients {
         }
     }
 
-    private static void see(Layout s, int r, long scores, int count, AttentionShape shape) {
+    private static void see(Layout s, int r, long scores, int count, long bias, AttentionShape shape) {
         long largest = s.largest() + 4L * r, sum = s.sums() + 4L * r;
-        cap(scores, s.row(), count, shape, s.lanes);
+        cap(scores, s.row(), count, bias, shape, s.lanes);
         float before = MEMORY.get(FLOAT, largest), now = RowTiles.largest(before, scores, count, s.lanes);
         float added = Exponential.exp(scores, scores, count, 1, now, s.lanes);
         MEMORY.set(FLOAT, largest, now);
         MEMORY.set(FLOAT, sum, MEMORY.get(FLOAT, sum) * Exponential.exp(before - now) + added);
     }
 
-    /** Products become scores: scaled and capped. */
-    private static void cap(long scores, long row, int count, AttentionShape shape, long lanes) {
+    /** Products become scores: scaled, capped and added to. */
+    private static void cap(long scores, long row, int count, long bias, AttentionShape shape, long lanes) {
         if (shape.softCap() == 0) {
             CpuActivations.scale(scores, scores, shape.scale(), count);
         } else {
             CpuActivations.scale(row, scores, shape.scale(), count);
             CpuActivations.softCap(scores, row, count, shape.softCap(), lanes);
         }
+        if (bias != 0) CpuRows.add(scores, scores, bias, count);
     }
 
     /** The first position that the query at a position sees, and the one after the last. */
     private static int first(AttentionShape shape, int position) { return shape.causal() ? shape.firstSeen(position + 1) : 0; }
-    private static int end(AttentionShape shape, Sequence sequence, int position) { return shape.causal() ? position + 1 : sequence.length(); }
+    private static int end(AttentionShape shape, Sequence sequence, int position) { return shape.causal() ? position + 1 : sequence.keys; }
 
     /** shares[head][row] = dy · y. */
     private void shares(Call call) {
@@ -242,20 +255,21 @@ final class CpuAttentionGradients {
         var shape = call.shape;
         var sequence = task.sequence;
         MEMORY.asSlice(s.zeros(), 4L * KEYS).fill((byte) 0);
-        int apart = sequence.length() - rowsFrom(sequence, task.from, shape);                             // position of the first row that lies apart
+        int apart = sequence.rows - rowsFrom(sequence, task.from, shape);                             // position of the first row that lies apart
         if (task.dq != 0) {
             int width = call.group() * s.headDim;
-            for (int p = apart; p < sequence.length(); p++) MEMORY.asSlice(task.dq + call.query(p - apart, task.keyHead * call.group()), 4L * width).fill((byte) 0);
+            for (int p = apart; p < sequence.rows; p++) MEMORY.asSlice(task.dq + call.query(p - apart, task.keyHead * call.group()), 4L * width).fill((byte) 0);
         }
         for (int k = task.from; k < task.to; k += KEYS) {
             int length = Math.min(KEYS, task.to - k);
-            long key = call.k + call.key(sequence.start + k, task.keyHead), value = call.v + call.value(sequence.start + k, task.keyHead);
+            int keyRow = sequence.key + k, sums = tiles(length) * Panels.COLUMNS;
+            long key = call.k + call.key(keyRow, task.keyHead), value = call.v + call.value(keyRow, task.keyHead);
             keyPanels(s.keys(), s.keyPanel(), key, call.keyStride(), length, s.headDim);
             keyPanels(s.values(), s.valuePanel(), value, call.valueStride(), length, s.valueHeadDim);
             if (call.dq != 0) slices(s.keySlices(), key, call.keyStride(), s.headDim, length, KEYS);
-            MEMORY.asSlice(s.dKeys(), SUMS * s.keySum()).fill((byte) 0);
-            MEMORY.asSlice(s.dValues(), SUMS * s.valueSum()).fill((byte) 0);
-            int first = shape.causal() ? k : 0, end = shape.window() == 0 ? sequence.length() : Math.min(sequence.length(), k + length - 1 + shape.window());
+            MEMORY.asSlice(s.dKeys(), sums * s.keySum()).fill((byte) 0);
+            MEMORY.asSlice(s.dValues(), sums * s.valueSum()).fill((byte) 0);
+            int first = shape.causal() ? k : 0, end = shape.window() == 0 ? sequence.rows : Math.min(sequence.rows, k + length - 1 + shape.window());
             for (int head = task.keyHead * call.group(); head < (task.keyHead + 1) * call.group(); head++) {
                 for (int p = first; p < end; p += ROWS) {
                     int rows = Math.min(ROWS, end - p), row = sequence.start + p;
@@ -263,8 +277,8 @@ final class CpuAttentionGradients {
                     block(call, s, sequence, head, p, rows, k, length, call.dq == 0 ? 0 : dq);
                 }
             }
-            if (call.dk != 0) addRows(call.dk + call.key(sequence.start + k, task.keyHead), call.keyStride(), s.dKeys(), s.keySum(), length, s.headDim);
-            if (call.dv != 0) addRows(call.dv + call.value(sequence.start + k, task.keyHead), call.valueStride(), s.dValues(), s.valueSum(), length, s.valueHeadDim);
+            if (call.dk != 0) addRows(call.dk + call.key(keyRow, task.keyHead), call.keyStride(), s.dKeys(), s.keySum(), length, s.headDim);
+            if (call.dv != 0) addRows(call.dv + call.value(keyRow, task.keyHead), call.valueStride(), s.dValues(), s.valueSum(), length, s.valueHeadDim);
         }
     }
 
@@ -276,7 +290,7 @@ final class CpuAttentionGradients {
         scores(s.dScores(), s, s.values(), s.valuePanel(), length, dy, call.outputStride(), rows, s.valueHeadDim);
         for (int r = 0; r < rows; r++) {
             int a = Math.clamp(first(call.shape, p + r) - k, 0, length), b = Math.max(a, Math.clamp(end(call.shape, sequence, p + r) - k, 0, length));
-            probabilities(call, s, r, a, b, length, call.logSum(row + r, head), call.share(row + r, head));
+            probabilities(call, s, r, a, b, length, call.logSum(row + r, head), call.share(row + r, head), call.bias.at(head, row + r, k + a));
             // who sees one position has no choice: rounding would leave something where nothing is
             if (call.sinks == 0 && end(call.shape, sequence, p + r) - first(call.shape, p + r) == 1) clear(s.dScores() + r * s.scoreStride(), 0, 0, length);
         }
@@ -295,11 +309,11 @@ final class CpuAttentionGradients {
     }
 
     /** Row r: scores become probabilities, what the values say of them becomes dScores, both 0 where nothing is seen. */
-    private static void probabilities(Call call, Layout s, int r, int a, int b, int length, float logSum, float share) {
+    private static void probabilities(Call call, Layout s, int r, int a, int b, int length, float logSum, float share, long bias) {
         long scores = s.scores() + r * s.scoreStride(), dScores = s.dScores() + r * s.scoreStride();
         clear(scores, a, b, length);
         clear(dScores, a, b, length);
-        cap(scores + 4L * a, s.row(), b - a, call.shape, s.lanes);
+        cap(scores + 4L * a, s.row(), b - a, bias, call.shape, s.lanes);
         if (call.shape.softCap() != 0) slopes(dScores + 4L * a, scores + 4L * a, b - a, share, 1 / call.shape.softCap());
         Exponential.exp(scores + 4L * a, scores + 4L * a, b - a, 1, logSum, s.lanes);
         weigh(dScores + 4L * a, scores + 4L * a, b - a, call.shape.softCap() == 0 ? share : 0, call.shape.scale());
@@ -354,10 +368,11 @@ final class CpuAttentionGradients {
 
     /** sums[j] += sum over rows r of weights[r][j] · slices[r], whole tiles of j. */
     private static void sums(long sums, long stride, long slices, int width, long weights, int length, int rows, Layout s) {
-        int tiles = Math.ceilDiv(length, Panels.COLUMNS) * Panels.COLUMNS;
         PanelProduct.add(sums, stride, sums, stride, slices, ROWS * Panels.STEP, Layout.panels(width) * Panels.ROWS, new Columns(weights, 4L * Panels.COLUMNS, 4, s.scoreStride(), true),
-            tiles, rows, s.tile());
+            tiles(length) * Panels.COLUMNS, rows, s.tile());
     }
+
+    private static int tiles(int length) { return Math.ceilDiv(length, Panels.COLUMNS); }
 
     private static void addRows(long to, long toStride, long from, long fromStride, int rows, int width) {
         for (int r = 0; r < rows; r++) CpuExperts.addScaled(to + r * toStride, from + r * fromStride, 1, width);

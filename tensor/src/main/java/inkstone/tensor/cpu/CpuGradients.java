@@ -22,7 +22,6 @@ final class CpuGradients implements Gradients {
     private final CpuAttentionGradients attention;
     private final CpuConvolutionGradients convolution;
     private final CpuPictureGradients pictures;
-    private final CpuCrossAttentionGradients crossAttention;
     private final Gradients plain = new ReferenceBackend().gradients();
 
     /**
@@ -41,7 +40,6 @@ final class CpuGradients implements Gradients {
         attention = new CpuAttentionGradients(workers, scratch, single);
         convolution = new CpuConvolutionGradients(workers, scratch, single, linear);
         pictures = new CpuPictureGradients(workers, scratch, single);
-        crossAttention = new CpuCrossAttentionGradients(workers, scratch, single);
     }
 
     @Override public void embedding(Tensor dTable, Tensor tokens, Tensor dy) { rows.embedding(dTable, tokens, dy); }
@@ -93,7 +91,7 @@ final class CpuGradients implements Gradients {
     }
     @Override public void resize(Tensor dx, Tensor dy, Resampling resampling) { pictures.resize(dx, dy, resampling); }
     @Override public void crossAttention(Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor q, Tensor k, Tensor v, Tensor y, int sequences, Tensor lengths, Tensor bias, AttentionShape shape) {
-        crossAttention.crossAttention(dq, dk, dv, dy, q, k, v, y, sequences, lengths, bias, shape);
+        attention.crossAttention(dq, dk, dv, dy, q, k, v, y, sequences, lengths, bias, shape);
     }
     @Override public void modulate(Tensor dx, Tensor dScale, Tensor dShift, Tensor dy, Tensor x, Tensor scale) { pictures.modulate(dx, dScale, dShift, dy, x, scale); }
     @Override public void gated(Tensor dx, Tensor dGate, Tensor dy, Tensor x, Tensor gate) { pictures.gated(dx, dGate, dy, x, gate); }

@@ -27,7 +27,6 @@ final class CpuKernels implements Kernels {
     private final CpuOptimizer optimizer;
     private final CpuConvolution convolution;
     private final CpuPictures pictures;
-    private final CpuCrossAttention crossAttention;
 
     /** @param single one block, for kernels that call others or share one result */
     CpuKernels(Workers workers, Scratch scratch, Scratch single, CpuRope rope) {
@@ -44,8 +43,7 @@ final class CpuKernels implements Kernels {
         dropout = new CpuDropout(workers, scratch);
         optimizer = new CpuOptimizer(workers, scratch);
         convolution = new CpuConvolution(workers, scratch, single, linear);
-        pictures = new CpuPictures(workers, scratch);
-        crossAttention = new CpuCrossAttention(workers, scratch, single);
+        pictures = new CpuPictures(workers, scratch, single);
     }
 
     @Override public void embedding(Tensor y, Tensor tokens, Tensor table) { rows.embedding(y, tokens, table); }
@@ -110,7 +108,7 @@ final class CpuKernels implements Kernels {
     }
     @Override public void resize(Tensor y, Tensor x, Resampling resampling) { pictures.resize(y, x, resampling); }
     @Override public void crossAttention(Tensor y, Tensor q, Tensor k, Tensor v, int sequences, Tensor lengths, Tensor bias, AttentionShape shape) {
-        crossAttention.crossAttention(y, q, k, v, sequences, lengths, bias, shape);
+        attention.crossAttention(y, q, k, v, sequences, lengths, bias, shape);
     }
     @Override public void modulate(Tensor y, Tensor x, Tensor scale, Tensor shift) { pictures.modulate(y, x, scale, shift); }
     @Override public void gated(Tensor y, Tensor residual, Tensor x, Tensor gate) { pictures.gated(y, residual, x, gate); }

@@ -47,8 +47,8 @@ final class CpuRowGradients {
     }
 
     void layerNorm(Tensor dx, Tensor dWeight, Tensor dBias, Tensor dy, Tensor x, Tensor weight, float eps) {
-        int d = x.shape().last(), heads = weight.shape().rows(), weights = dWeight == null ? 0 : heads * d, biases = dBias == null ? 0 : heads * d;
-        long to = destination(dx), g = address(dy), from = address(x), w = address(weight);
+        int d = x.shape().last(), heads = weight == null ? 1 : weight.shape().rows(), weights = dWeight == null ? 0 : heads * d, biases = dBias == null ? 0 : heads * d;
+        long to = destination(dx), g = address(dy), from = address(x), w = weight == null ? 0 : address(weight);
         scratch.reserve(Scratch.lines(d));
         var partials = sums.of(x.shape().rows(), d, weights + biases, (worker, first, end, sum) -> {
             long h = scratch.of(worker), lanes = scratch.lanes(worker);
@@ -57,7 +57,7 @@ final class CpuRowGradients {
                 CpuRows.centre(h, from + row, d, lanes);
                 float inverse = (float) (1 / Math.sqrt(CpuRows.squares(h, d, lanes) / (double) d + eps));
                 CpuActivations.scale(h, h, inverse, d);
-                if (to != 0) norm(to + row, g + row, h, w + head, inverse, true, d, lanes);
+                if (to != 0) norm(to + row, g + row, h, w == 0 ? 0 : w + head, inverse, true, d, lanes);
                 if (weights > 0) CpuActivationGradients.addProduct(sum + head, g + row, h, d);
                 if (biases > 0) CpuRows.add(sum + 4L * weights + head, sum + 4L * weights + head, g + row, d);
             }
@@ -66,13 +66,14 @@ final class CpuRowGradients {
         partials.addTo(dBias, weights);
     }
 
-    /** With g = dy · weight and h the row that was scaled by {@code inverse}: dx += inverse (g - h mean(g h)), and less mean(g) where h was {@code centred}. */
+    /** With g = dy · weight, or dy where there is none, and h the row that was scaled by {@code inverse}: dx += inverse (g - h mean(g h)), and less mean(g) where h was {@code centred}. */
     private static void norm(long dx, long dy, long h, long weight, float inverse, boolean centred, int d, long lanes) {
         var sums = FloatVector.zero(F);
         var along = FloatVector.zero(F);
         int i = 0;
         for (int end = d - L; i <= end; i += L) {                                                                     // body
-            var g = FloatVector.fromMemorySegment(F, MEMORY, dy + 4L * i, ORDER).mul(FloatVector.fromMemorySegment(F, MEMORY, weight + 4L * i, ORDER));
+            var g = FloatVector.fromMemorySegment(F, MEMORY, dy + 4L * i, ORDER);
+            if (weight != 0) g = g.mul(FloatVector.fromMemorySegment(F, MEMORY, weight + 4L * i, ORDER));
             var scaled = FloatVector.fromMemorySegment(F, MEMORY, h + 4L * i, ORDER);
             sums = sums.add(g);
             along = FMA ? g.fma(scaled, along) : g.mul(scaled).add(along);
@@ -82,19 +83,20 @@ final class CpuRowGradients {
         along.intoMemorySegment(MEMORY, lanes, ORDER);
         float dot = Lanes.sum(lanes);
         for (; i < d; i++) {                                                                                          // scalar tail
-            float g = MEMORY.get(FLOAT, dy + 4L * i) * MEMORY.get(FLOAT, weight + 4L * i);
+            float g = MEMORY.get(FLOAT, dy + 4L * i) * (weight == 0 ? 1 : MEMORY.get(FLOAT, weight + 4L * i));
             sum += g;
             dot += g * MEMORY.get(FLOAT, h + 4L * i);
         }
         float mean = centred ? sum / d : 0, slope = dot / d;
         i = 0;
         for (int end = d - L; i <= end; i += L) {                                                                     // body
-            var g = FloatVector.fromMemorySegment(F, MEMORY, dy + 4L * i, ORDER).mul(FloatVector.fromMemorySegment(F, MEMORY, weight + 4L * i, ORDER));
+            var g = FloatVector.fromMemorySegment(F, MEMORY, dy + 4L * i, ORDER);
+            if (weight != 0) g = g.mul(FloatVector.fromMemorySegment(F, MEMORY, weight + 4L * i, ORDER));
             var change = g.sub(mean).sub(FloatVector.fromMemorySegment(F, MEMORY, h + 4L * i, ORDER).mul(slope)).mul(inverse);
             FloatVector.fromMemorySegment(F, MEMORY, dx + 4L * i, ORDER).add(change).intoMemorySegment(MEMORY, dx + 4L * i, ORDER);
         }
         for (; i < d; i++) {                                                                                          // scalar tail
-            float g = MEMORY.get(FLOAT, dy + 4L * i) * MEMORY.get(FLOAT, weight + 4L * i);
+            float g = MEMORY.get(FLOAT, dy + 4L * i) * (weight == 0 ? 1 : MEMORY.get(FLOAT, weight + 4L * i));
             MEMORY.set(FLOAT, dx + 4L * i, MEMORY.get(FLOAT, dx + 4L * i) + (g - mean - MEMORY.get(FLOAT, h + 4L * i) * slope) * inverse);
         }
     }

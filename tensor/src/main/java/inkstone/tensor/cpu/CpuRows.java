@@ -105,13 +105,14 @@ final class CpuRows {
 
     /** Two passes: of x² - mean² little is left where the mean is large. */
     void layerNorm(Tensor y, Tensor x, Tensor weight, Tensor bias, float eps) {
-        int d = x.shape().last(), heads = weight.shape().rows();
-        long to = address(y), from = address(x), scale = address(weight), shift = bias == null ? 0 : address(bias);
+        int d = x.shape().last(), heads = weight == null ? 1 : weight.shape().rows();
+        long to = address(y), from = address(x), scale = weight == null ? 0 : address(weight), shift = bias == null ? 0 : address(bias);
         workers.split(x.shape().rows(), rowGrain(d), (worker, first, end) -> {
             for (int r = first; r < end; r++) {
                 long row = to + 4L * r * d, head = 4L * (r % heads) * d, lanes = scratch.lanes(worker);
                 centre(row, from + 4L * r * d, d, lanes);
-                scale(row, row, scale + head, (float) (1 / Math.sqrt(squares(row, d, lanes) / (double) d + eps)), d);
+                float inverse = (float) (1 / Math.sqrt(squares(row, d, lanes) / (double) d + eps));
+                if (scale == 0) CpuActivations.scale(row, row, inverse, d); else scale(row, row, scale + head, inverse, d);
                 if (shift != 0) add(row, row, shift + head, d);
             }
         });
