@@ -12,7 +12,7 @@ public interface ImagePipeline extends AutoCloseable {
     /**
      * The pictures of a request, {@code count} of them, checked first.
      *
-     * @param watcher is told of every step and ends the work by throwing {@link java.util.concurrent.CancellationException}, which passes through
+     * @param watcher is told of every step and every evaluation, and ends the work by throwing {@link java.util.concurrent.CancellationException}, which passes through
      */
     List<Painted> paint(ImageRequest request, Watcher watcher);
 
@@ -28,6 +28,9 @@ public interface ImagePipeline extends AutoCloseable {
         Watcher NOBODY = _ -> {};
 
         void step(Step step);
+
+        /** A network is about to be evaluated, of which a step may need several. */
+        default void evaluating() {}
     }
 
     /** One step that was taken; what it shows is made when it is asked for, within the call. */

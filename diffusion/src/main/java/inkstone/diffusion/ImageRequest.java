@@ -9,12 +9,12 @@ package inkstone.diffusion;
  * @param steps     of the sampler
  * @param guidance  how far to follow the prompt (Ho & Salimans 2022, arXiv:2207.12598); 1: the model as it is, without a second evaluation
  * @param rescale   share by which guidance that is too strong is drawn back to the prompt's own contrast (Lin et al. 2023, arXiv:2305.08891, section 3.4); 0: none
- * @param eta       share of the sampler's noise, where it has a choice
+ * @param eta       share of new noise in each step, where the sampler has a choice; below 0: the sampler's own, which is 1 for Euler a and 0 for DDIM
  * @param seed      of the first picture; the k-th has seed + k
  * @param count     pictures
  * @param from      the picture to start from, or null for noise
  * @param mask      where {@code from} may change: white; null: everywhere
- * @param strength  share of the steps that are taken from {@code from}, in (0, 1]
+ * @param strength  share of the steps that are taken from {@code from}, in (0, 1]: the last floor(steps · strength), as in diffusers
  */
 public record ImageRequest(String prompt, String negative, int width, int height, int steps, float guidance, float rescale, String sampler, String schedule, float eta, String noise,
                            long seed, int count, Picture from, Picture mask, float strength) {

@@ -8,8 +8,11 @@ public final class Philox {
     private Philox() {}
 
     /** Word {@code word} (0 to 3) of the four of this counter and key. */
-    public static int word(long counter, long key, int word) {
-        int c0 = (int) counter, c1 = (int) (counter >>> 32), c2 = 0, c3 = 0, k0 = (int) key, k1 = (int) (key >>> 32);
+    public static int word(long counter, long key, int word) { return word(counter, 0, key, word); }
+
+    /** Of a counter of 128 bits, {@code high} its upper half. */
+    public static int word(long counter, long high, long key, int word) {
+        int c0 = (int) counter, c1 = (int) (counter >>> 32), c2 = (int) high, c3 = (int) (high >>> 32), k0 = (int) key, k1 = (int) (key >>> 32);
         for (int round = 0; round < 10; round++) {
             long first = 0xD2511F53L * (c0 & 0xFFFFFFFFL), second = 0xCD9E8D57L * (c2 & 0xFFFFFFFFL);
             int next0 = (int) (second >>> 32) ^ c1 ^ k0, next2 = (int) (first >>> 32) ^ c3 ^ k1;
