@@ -275,7 +275,7 @@ public final class Converter implements AutoCloseable {
     private void put(String key, Object value) { put(writer, key, value); }
 
     /** A metadata value by its Java type. */
-    static void put(GgufWriter writer, String key, Object value) {
+    public static void put(GgufWriter writer, String key, Object value) {
         switch (value) {
             case String text -> writer.string(key, text);
             case Boolean bool -> writer.bool(key, bool);

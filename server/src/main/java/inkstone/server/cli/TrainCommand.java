@@ -5,10 +5,10 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-@Command(name = "train", description = "Learns from texts; each of its commands makes something else.",
+@Command(name = "train", description = "Learns from texts and pictures; each of its commands makes something else.",
     mixinStandardHelpOptions = true, usageHelpAutoWidth = true, synopsisSubcommandLabel = "COMMAND",
     footer = {"", "Each command has its own --help: inkstone train tokenizer --help."},
-    subcommands = {TrainLlmCommand.class, TrainTokenizerCommand.class})
+    subcommands = {TrainLlmCommand.class, TrainDiffusionCommand.class, TrainTokenizerCommand.class})
 final class TrainCommand implements Runnable {
     @Spec private CommandSpec command;
 

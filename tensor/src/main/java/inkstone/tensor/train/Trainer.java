@@ -43,6 +43,9 @@ public final class Trainer implements AutoCloseable {
         /** Share that the model decided rightly in the last evaluation; NaN where it decides nothing. */
         default double accuracy() { return Double.NaN; }
 
+        /** Whether evaluations and samples are of the moving average of the parameters, where one is kept. */
+        default boolean judgesAverage() { return false; }
+
         /** What the model makes now, at an evaluation. */
         default void sample(long step, Consumer<TrainingEvent> events) throws IOException {}
 
@@ -186,6 +189,32 @@ public final class Trainer implements AutoCloseable {
     private float averageShare() { return (float) (1 - Math.min(settings.average(), (step + 1.0) / (step + 10.0))); }
 
     private <B> void evaluate(Task<B> task, Consumer<TrainingEvent> events) throws IOException {
+        if (!task.judgesAverage() || averages.isEmpty()) {
+            judge(task, events);
+            return;
+        }
+        exchangeAverages();
+        try {
+            judge(task, events);
+        } finally {
+            exchangeAverages();
+        }
+    }
+
+    /** Parameters become their averages and the other way round. */
+    private void exchangeAverages() {
+        averages.forEach((name, average) -> {
+            var parameter = parameters.tensors().get(name.substring("average:".length()));
+            var between = backend.allocate(average.data().byteSize());
+            backend.copy(between, average.data());
+            backend.copy(average.data(), parameter.data());
+            backend.copy(parameter.data(), between);
+            backend.synchronize();
+            backend.free(between);
+        });
+    }
+
+    private <B> void judge(Task<B> task, Consumer<TrainingEvent> events) throws IOException {
         scope.reset();
         double loss = task.evaluate();
         if (!Double.isNaN(loss)) {

@@ -1,0 +1,108 @@
+package inkstone.diffusion.train;
+
+import inkstone.diffusion.Picture;
+import inkstone.diffusion.dit.Dit;
+import inkstone.diffusion.dit.DitConfig;
+import inkstone.diffusion.dit.DitModel;
+import inkstone.diffusion.sampling.Objective;
+import inkstone.tensor.ModelException;
+import inkstone.tokenizer.Tokenizer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.random.RandomGenerator;
+import java.util.zip.CRC32C;
+
+/** Batches without end from several sources: the i-th is a function of seed and i, whatever came before, so that a run can go on at any of them. One thread. */
+final class PictureBatches {
+    /** @param weight share of the pictures that come from it, in proportion to the others' */
+    record Weighted(PictureSource source, double weight) {}
+
+    private final List<Weighted> sources;
+    private final DitConfig config;
+    private final Objective objective;
+    private final Tokenizer tokenizer;
+    private final int rows;
+    private final double textDrop;
+    private final long seed;
+    private final double all;
+    private long next;
+
+    PictureBatches(List<Weighted> sources, DitConfig config, Objective objective, Tokenizer tokenizer, int rows, double textDrop, long seed) {
+        this.sources = List.copyOf(sources);
+        this.config = config;
+        this.objective = objective;
+        this.tokenizer = tokenizer;
+        this.rows = rows;
+        this.textDrop = textDrop;
+        this.seed = seed;
+        all = sources.stream().mapToDouble(Weighted::weight).sum();
+    }
+
+    PictureBatch next() {
+        var random = new SplittableRandom(seed + 0x9E3779B97F4A7C15L * ++next);
+        var pictures = new ArrayList<Captioned>();
+        var noises = new double[rows];
+        for (int i = 0; i < rows; i++) {
+            var drawn = source(random.nextDouble() * all).draw(random);
+            pictures.add(random.nextDouble() < textDrop ? new Captioned(drawn.picture(), "") : drawn);
+            noises[i] = objective.draw(random);
+        }
+        return batch(pictures, noises, random);
+    }
+
+    private PictureSource source(double at) {
+        for (var weighted : sources) {
+            at -= weighted.weight;
+            if (at < 0) return weighted.source;
+        }
+        return sources.getLast().source;
+    }
+
+    /** These pictures at these levels of noise. */
+    PictureBatch batch(List<Captioned> pictures, double[] noises, RandomGenerator random) {
+        int numbers = config.size() * config.size() * config.channels(), count = pictures.size();
+        float[] input = new float[count * numbers], target = new float[count * numbers];
+        double[] times = new double[count], weights = new double[count];
+        var prompts = new ArrayList<int[]>();
+        for (int i = 0; i < count; i++) {
+            float[] clean = values(pictures.get(i).picture());
+            var level = objective.at(noises[i]);
+            for (int j = 0; j < numbers; j++) {
+                double x = level.signal() * clean[j] + level.noise() * random.nextGaussian();
+                input[i * numbers + j] = (float) (level.input() * x);
+                target[i * numbers + j] = (float) -level.target(clean[j], x);
+            }
+            times[i] = level.time();
+            weights[i] = level.weight();
+            prompts.add(DitModel.tokens(tokenizer, config.text().length(), pictures.get(i).caption()));
+        }
+        return new PictureBatch(prompts, times, Dit.toPatches(config, input), Dit.toPatches(config, target), weights);
+    }
+
+    private float[] values(Picture picture) {
+        if (picture.width() != config.size() || picture.height() != config.size() || picture.channels() != config.channels()) {
+            throw new IllegalArgumentException("a picture is %s, the network takes %d x %d x %d".formatted(picture, config.size(), config.size(), config.channels()));
+        }
+        return picture.toFloats();
+    }
+
+    String position() { return mark() + " " + next; }
+
+    void seek(String position) {
+        var parts = position.split(" ");
+        if (parts.length != 2 || !parts[0].equals(mark()) || !parts[1].matches("\\d{1,18}")) {
+            throw new ModelException("the run stood at \"%s\" in other data, or with another batch, seed or objective; go on with the same, or start anew".formatted(position));
+        }
+        next = Long.parseLong(parts[1]);
+    }
+
+    /** What the batches depend on. */
+    private String mark() {
+        var checksum = new CRC32C();
+        checksum.update("%d %s %s %s".formatted(rows, textDrop, seed, objective).getBytes(StandardCharsets.UTF_8));
+        for (var weighted : sources) checksum.update("%s %s".formatted(weighted.weight, weighted.source.count()).getBytes(StandardCharsets.UTF_8));
+        return "%08x".formatted(checksum.getValue());
+    }
+}
