@@ -303,8 +303,17 @@ final class OpCases {
                     .run(in -> in.get(0).groupNorm(d[4], in.get(1), in.get(2), 1e-3f, silu)));
             }
         }
+        // a mean of a thousand deviations
+        cases.add(op("groupNorm of pixels far from 0", x(2, 30, 31, 24), weight(DType.F32, 24), weight(DType.F32, 24)).forward()
+            .run(in -> in.get(0).scale(1e-3f).add(in.get(0).scale(0).map(Elementwise.EXP)).groupNorm(4, in.get(1), in.get(2), 1e-12f, false)));
+        cases.add(op("groupNorm of many channels", x(1, 6, 7, 2570), weight(DType.F32, 2570), weight(DType.F32, 2570)).run(in -> in.get(0).groupNorm(10, in.get(1), in.get(2), 1e-3f, true)));
         for (var resampling : Resampling.values()) for (int[] to : new int[][] {{10, 14}, {5, 7}, {3, 2}, {8, 9}, {1, 1}}) {
             cases.add(op("resize %s to %s".formatted(resampling, Arrays.toString(to)), x(2, 5, 7, 19)).run(in -> in.get(0).resize(to[0], to[1], resampling)));
+        }
+        for (var resampling : Resampling.values()) {
+            cases.add(op("resize %s of none".formatted(resampling), x(0, 5, 7, 3)).run(in -> in.get(0).resize(10, 3, resampling)));
+            cases.add(op("resize %s, more than one task".formatted(resampling), x(2, 33, 40, 64)).run(in -> in.get(0).resize(66, 80, resampling)));
+            cases.add(op("resize %s, much smaller".formatted(resampling), x(1, 64, 50, 3)).run(in -> in.get(0).resize(7, 9, resampling)));
         }
         for (int[] d : new int[][] {{1, 1, 5}, {3, 4, 40}, {2, 33, 172}, {2, 70, 1024}}) {
             int n = d[0] * d[1];

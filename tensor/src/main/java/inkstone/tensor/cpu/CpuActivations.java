@@ -72,7 +72,7 @@ final class CpuActivations {
     }
 
     /** y = x / (1 + y) */
-    private static void share(long y, long x, int count) {
+    static void share(long y, long x, int count) {
         int i = 0;
         for (int end = count - L; i <= end; i += L) {                                                                 // body
             var below = FloatVector.fromMemorySegment(F, MEMORY, y + 4L * i, ORDER).add(1);
@@ -96,7 +96,7 @@ final class CpuActivations {
     }
 
     /** y = y · x */
-    private static void multiply(long y, long x, int count) {
+    static void multiply(long y, long x, int count) {
         int i = 0;
         for (int end = count - L; i <= end; i += L) {                                                                 // body
             var product = FloatVector.fromMemorySegment(F, MEMORY, y + 4L * i, ORDER).mul(FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER));

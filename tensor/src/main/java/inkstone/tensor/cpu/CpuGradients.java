@@ -21,7 +21,9 @@ final class CpuGradients implements Gradients {
     private final CpuDropout dropout;
     private final CpuAttentionGradients attention;
     private final CpuConvolutionGradients convolution;
-    private final CpuPictureGradients pictures;
+    private final CpuGroupNorm groupNorm;
+    private final CpuResize resize;
+    private final CpuModulation modulation;
     private final Gradients plain = new ReferenceBackend().gradients();
 
     /**
@@ -39,7 +41,9 @@ final class CpuGradients implements Gradients {
         dropout = new CpuDropout(workers, scratch);
         attention = new CpuAttentionGradients(workers, scratch, single);
         convolution = new CpuConvolutionGradients(workers, scratch, single, linear);
-        pictures = new CpuPictureGradients(workers, scratch, single);
+        groupNorm = new CpuGroupNorm(workers, scratch, single);
+        resize = new CpuResize(workers, scratch);
+        modulation = new CpuModulation(workers, single);
     }
 
     @Override public void embedding(Tensor dTable, Tensor tokens, Tensor dy) { rows.embedding(dTable, tokens, dy); }
@@ -87,13 +91,13 @@ final class CpuGradients implements Gradients {
     @Override public void conv2dInput(Tensor dx, Tensor dy, Tensor weight, Convolution window) { convolution.conv2dInput(dx, dy, weight, window); }
     @Override public void conv2dWeight(Tensor dWeight, Tensor dBias, Tensor dy, Tensor x, Convolution window) { convolution.conv2dWeight(dWeight, dBias, dy, x, window); }
     @Override public void groupNorm(Tensor dx, Tensor dWeight, Tensor dBias, Tensor dy, Tensor x, Tensor weight, Tensor bias, int groups, float eps, boolean silu) {
-        pictures.groupNorm(dx, dWeight, dBias, dy, x, weight, bias, groups, eps, silu);
+        groupNorm.gradient(dx, dWeight, dBias, dy, x, weight, bias, groups, eps, silu);
     }
-    @Override public void resize(Tensor dx, Tensor dy, Resampling resampling) { pictures.resize(dx, dy, resampling); }
+    @Override public void resize(Tensor dx, Tensor dy, Resampling resampling) { resize.gradient(dx, dy, resampling); }
     @Override public void crossAttention(Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor q, Tensor k, Tensor v, Tensor y, int sequences, Tensor lengths, Tensor bias, AttentionShape shape) {
         attention.crossAttention(dq, dk, dv, dy, q, k, v, y, sequences, lengths, bias, shape);
     }
-    @Override public void modulate(Tensor dx, Tensor dScale, Tensor dShift, Tensor dy, Tensor x, Tensor scale) { pictures.modulate(dx, dScale, dShift, dy, x, scale); }
-    @Override public void gated(Tensor dx, Tensor dGate, Tensor dy, Tensor x, Tensor gate) { pictures.gated(dx, dGate, dy, x, gate); }
+    @Override public void modulate(Tensor dx, Tensor dScale, Tensor dShift, Tensor dy, Tensor x, Tensor scale) { modulation.modulateGradient(dx, dScale, dShift, dy, x, scale); }
+    @Override public void gated(Tensor dx, Tensor dGate, Tensor dy, Tensor x, Tensor gate) { modulation.gatedGradient(dx, dGate, dy, x, gate); }
     @Override public void leakyRelu(Tensor dx, Tensor dy, Tensor x, float slope) { activations.leakyRelu(dx, dy, x, slope); }
 }

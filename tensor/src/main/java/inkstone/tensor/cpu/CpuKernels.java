@@ -26,7 +26,9 @@ final class CpuKernels implements Kernels {
     private final CpuDropout dropout;
     private final CpuOptimizer optimizer;
     private final CpuConvolution convolution;
-    private final CpuPictures pictures;
+    private final CpuGroupNorm groupNorm;
+    private final CpuResize resize;
+    private final CpuModulation modulation;
 
     /** @param single one block, for kernels that call others or share one result */
     CpuKernels(Workers workers, Scratch scratch, Scratch single, CpuRope rope) {
@@ -43,7 +45,9 @@ final class CpuKernels implements Kernels {
         dropout = new CpuDropout(workers, scratch);
         optimizer = new CpuOptimizer(workers, scratch);
         convolution = new CpuConvolution(workers, scratch, single, linear);
-        pictures = new CpuPictures(workers, scratch, single);
+        groupNorm = new CpuGroupNorm(workers, scratch, single);
+        resize = new CpuResize(workers, scratch);
+        modulation = new CpuModulation(workers, single);
     }
 
     @Override public void embedding(Tensor y, Tensor tokens, Tensor table) { rows.embedding(y, tokens, table); }
@@ -104,13 +108,13 @@ final class CpuKernels implements Kernels {
     @Override public void average(Tensor average, Tensor weight, float share) { optimizer.average(average, weight, share); }
     @Override public void conv2d(Tensor y, Tensor x, Tensor weight, Tensor bias, Convolution window) { convolution.conv2d(y, x, weight, bias, window); }
     @Override public void groupNorm(Tensor y, Tensor x, Tensor weight, Tensor bias, int groups, float eps, boolean silu) {
-        pictures.groupNorm(y, x, weight, bias, groups, eps, silu);
+        groupNorm.groupNorm(y, x, weight, bias, groups, eps, silu);
     }
-    @Override public void resize(Tensor y, Tensor x, Resampling resampling) { pictures.resize(y, x, resampling); }
+    @Override public void resize(Tensor y, Tensor x, Resampling resampling) { resize.resize(y, x, resampling); }
     @Override public void crossAttention(Tensor y, Tensor q, Tensor k, Tensor v, int sequences, Tensor lengths, Tensor bias, AttentionShape shape) {
         attention.crossAttention(y, q, k, v, sequences, lengths, bias, shape);
     }
-    @Override public void modulate(Tensor y, Tensor x, Tensor scale, Tensor shift) { pictures.modulate(y, x, scale, shift); }
-    @Override public void gated(Tensor y, Tensor residual, Tensor x, Tensor gate) { pictures.gated(y, residual, x, gate); }
+    @Override public void modulate(Tensor y, Tensor x, Tensor scale, Tensor shift) { modulation.modulate(y, x, scale, shift); }
+    @Override public void gated(Tensor y, Tensor residual, Tensor x, Tensor gate) { modulation.gated(y, residual, x, gate); }
     @Override public void leakyRelu(Tensor y, Tensor x, float slope) { activations.leakyRelu(y, x, slope); }
 }
