@@ -147,7 +147,7 @@ public final class Painter {
             float[] x = noise.noisy(original == null ? new float[start.length] : original, start, sigmas[0]);
             float[] latent = Sampler.of(request.sampler()).sample(new Sampling(watched, sigmas, noise, stream, request.eta(), (step, sigma, next, state, denoised) -> {
                 if (free != null) keep(state, noise.noisy(kept, start, next), free, canvas.channels());
-                watcher.step(new Taken(picture, step, steps, sigma, denoised, state, canvas, width, height));
+                watcher.step(new Taken(picture, step, steps, sigma, denoised, state, noise.signal(next) == 1 ? Math.hypot(1, next) : 1, canvas, width, height));
             }), x);
             watcher.evaluating();
             Picture finished = canvas.decode(latent, width, height);
@@ -180,8 +180,13 @@ public final class Painter {
         return new Picture(source.width(), source.height(), 3, bytes);
     }
 
-    private record Taken(int picture, int step, int steps, double sigma, float[] denoised, float[] state, Canvas canvas, int width, int height) implements Step {
+    /** @param size by which the state is larger than a picture with as much noise should look */
+    private record Taken(int picture, int step, int steps, double sigma, float[] denoised, float[] state, double size, Canvas canvas, int width, int height) implements Step {
         @Override public Picture predicted() { return canvas.preview(denoised, width, height); }
-        @Override public Picture noisy() { return canvas.preview(state, width, height); }
+        @Override public Picture noisy() {
+            var shown = new float[state.length];
+            for (int i = 0; i < shown.length; i++) shown[i] = (float) (state[i] / size);
+            return canvas.preview(shown, width, height);
+        }
     }
 }
