@@ -8,7 +8,6 @@ import inkstone.tensor.Tensor;
 import inkstone.tensor.train.Trainer;
 import inkstone.tensor.train.TrainingEvent;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -80,9 +79,7 @@ final class DiffusionTask implements Trainer.Task<PictureBatch> {
 
     @Override public void sample(long step, Consumer<TrainingEvent> events) throws IOException {
         if (!validation.isEmpty()) {
-            var levels = new ArrayList<String>();
-            for (int level = 0; level < SHARES.length; level++) levels.add(String.format(Locale.ROOT, "%.2f: %.4f", objective.spread(SHARES[level]), losses[level]));
-            events.accept(new TrainingEvent.Sample(step, "validation loss by noise", String.join(", ", levels)));
+            for (int level = 0; level < SHARES.length; level++) events.accept(new TrainingEvent.Measure(step, String.format(Locale.ROOT, "loss at noise %.2f", objective.spread(SHARES[level])), losses[level]));
         }
         samples.paint(step, events);
     }

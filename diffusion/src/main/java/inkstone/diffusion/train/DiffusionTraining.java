@@ -5,6 +5,10 @@ import inkstone.diffusion.dit.CaptionText;
 import inkstone.diffusion.dit.Dit;
 import inkstone.diffusion.dit.DitModel;
 import inkstone.diffusion.dit.GuidedDit;
+import inkstone.diffusion.sampling.Guidance;
+import inkstone.diffusion.sampling.NoiseGenerator;
+import inkstone.diffusion.sampling.Sampler;
+import inkstone.diffusion.sampling.Sampling;
 import inkstone.tensor.Backend;
 import inkstone.tensor.train.AdamW;
 import inkstone.tensor.train.LearningWeights;
@@ -29,8 +33,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
-import java.util.SplittableRandom;
+import java.util.Locale;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
@@ -114,7 +120,7 @@ public final class DiffusionTraining {
         var network = config.network(tokens);
         var writer = new GgufWriter();
         network.write(writer);
-        writer.string("general.name", config.name()).string(DitModel.OBJECTIVE, config.objectiveOf().name().toLowerCase(java.util.Locale.ROOT)).u32("general.file_type", 0);
+        writer.string("general.name", config.name()).string(DitModel.OBJECTIVE, config.objectiveOf().name().toLowerCase(Locale.ROOT)).u32("general.file_type", 0);
         vocabulary.forEach((key, value) -> Converter.put(writer, key, value));
         NewNetwork.write(writer, weights -> Dit.of(network, weights), Dit::start, config.seed());
         writer.write(start);
@@ -153,26 +159,25 @@ public final class DiffusionTraining {
         if (prompts.isEmpty()) return;
         var file = folder.resolve(SAMPLES).resolve("step-%06d.png".formatted(step));
         SampleGrid.write(paint(model, prompts), file);
-        events.accept(new TrainingEvent.Sample(step, String.join(" | ", prompts), folder.relativize(file).toString()));
+        events.accept(new TrainingEvent.Pictures(step, String.join(" | ", prompts), file));
     }
 
     private List<Picture> paint(DitModel model, List<String> prompts) {
         var network = model.dit().config();
-        int numbers = network.size() * network.size() * network.channels(), steps = config.sampleSteps();
+        var objective = model.objective();
+        int numbers = network.size() * network.size() * network.channels();
+        double[] sigmas = objective.schedule().sigmas(objective.noise(), config.sampleSteps());
         var x = new float[prompts.size() * numbers];
         for (int i = 0; i < prompts.size(); i++) {
-            var random = new SplittableRandom(config.seed() + i);
-            for (int j = 0; j < numbers; j++) x[i * numbers + j] = (float) random.nextGaussian();
+            var noise = NoiseGenerator.INKSTONE.source(config.seed() + i).channelsLast(network.channels()).normal(numbers);
+            System.arraycopy(objective.noise().noisy(new float[numbers], noise, sigmas[0]), 0, x, i * numbers, numbers);
         }
-        try (var guided = new GuidedDit(model.dit(), model.objective(), prompts.stream().map(model::tokens).toList(), GuidedDit.empty(model, prompts.size()), config.sampleGuidance(), backend)) {
-            for (int step = 0; step < steps; step++) {
-                double noise = 1 - (double) step / steps, next = 1 - (step + 1.0) / steps;
-                var clean = guided.denoise(x, noise);
-                for (int j = 0; j < x.length; j++) x[j] += (float) ((x[j] - clean[j]) / noise * (next - noise));
-            }
+        var empty = Collections.nCopies(prompts.size(), model.tokens(""));
+        try (var guided = new GuidedDit(model.dit(), objective, prompts.stream().map(model::tokens).toList(), empty, new Guidance(config.sampleGuidance(), 0), backend)) {
+            var painted = Sampler.EULER.sample(new Sampling(guided.clipped(), sigmas, objective.noise(), null, 0, Sampling.Progress.NOBODY), x);
+            var pictures = new ArrayList<Picture>();
+            for (int i = 0; i < prompts.size(); i++) pictures.add(Picture.of(network.size(), network.size(), network.channels(), Arrays.copyOfRange(painted, i * numbers, (i + 1) * numbers)));
+            return pictures;
         }
-        var pictures = new ArrayList<Picture>();
-        for (int i = 0; i < prompts.size(); i++) pictures.add(Picture.of(network.size(), network.size(), network.channels(), java.util.Arrays.copyOfRange(x, i * numbers, (i + 1) * numbers)));
-        return pictures;
     }
 }

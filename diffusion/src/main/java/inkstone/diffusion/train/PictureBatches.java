@@ -68,14 +68,15 @@ final class PictureBatches {
         var prompts = new ArrayList<int[]>();
         for (int i = 0; i < count; i++) {
             float[] clean = values(pictures.get(i).picture());
-            var level = objective.at(noises[i]);
+            var preconditioning = objective.noise().preconditioning(noises[i]);
+            double signal = objective.noise().signal(noises[i]);
             for (int j = 0; j < numbers; j++) {
-                double x = level.signal() * clean[j] + level.noise() * random.nextGaussian();
-                input[i * numbers + j] = (float) (level.input() * x);
-                target[i * numbers + j] = (float) -level.target(clean[j], x);
+                double x = signal * clean[j] + noises[i] * random.nextGaussian();
+                input[i * numbers + j] = (float) (preconditioning.in() * x);
+                target[i * numbers + j] = (float) -Objective.target(preconditioning, clean[j], x);
             }
-            times[i] = level.time();
-            weights[i] = level.weight();
+            times[i] = objective.time(preconditioning);
+            weights[i] = objective.weight(noises[i]);
             prompts.add(DitModel.tokens(tokenizer, config.text().length(), pictures.get(i).caption()));
         }
         return new PictureBatch(prompts, times, Dit.toPatches(config, input), Dit.toPatches(config, target), weights);
