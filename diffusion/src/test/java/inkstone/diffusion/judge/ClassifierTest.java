@@ -3,7 +3,7 @@ package inkstone.diffusion.judge;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import inkstone.diffusion.SeededWeights;
+import inkstone.tensor.SeededWeights;
 import inkstone.tensor.cpu.CpuBackend;
 import inkstone.tensor.train.AdamW;
 import inkstone.tensor.train.LearningWeights;

@@ -1,15 +1,15 @@
 package inkstone.diffusion.mmdit;
 
-import static inkstone.diffusion.SeededWeights.input;
+import static inkstone.tensor.SeededWeights.input;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import inkstone.diffusion.CountedWeights;
-import inkstone.diffusion.SeededWeights;
 import inkstone.tensor.Backend;
+import inkstone.tensor.CountedWeights;
 import inkstone.tensor.CountingBackend;
 import inkstone.tensor.Scope;
+import inkstone.tensor.SeededWeights;
 import inkstone.tensor.cpu.CpuBackend;
 import inkstone.tensor.reference.ReferenceBackend;
 import org.junit.jupiter.api.Test;

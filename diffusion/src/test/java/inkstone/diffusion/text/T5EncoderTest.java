@@ -2,10 +2,10 @@ package inkstone.diffusion.text;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import inkstone.diffusion.CountedWeights;
-import inkstone.diffusion.SeededWeights;
+import inkstone.tensor.CountedWeights;
 import inkstone.tensor.CountingBackend;
 import inkstone.tensor.Scope;
+import inkstone.tensor.SeededWeights;
 import inkstone.tensor.cpu.CpuBackend;
 import inkstone.tensor.reference.ReferenceBackend;
 import java.util.LinkedHashMap;

@@ -1,10 +1,5 @@
-package inkstone.diffusion;
+package inkstone.tensor;
 
-import inkstone.tensor.Backend;
-import inkstone.tensor.DType;
-import inkstone.tensor.Shape;
-import inkstone.tensor.Tensor;
-import inkstone.tensor.Weights;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;

@@ -1,10 +1,5 @@
-package inkstone.diffusion;
+package inkstone.tensor;
 
-import inkstone.tensor.CountingBackend;
-import inkstone.tensor.DType;
-import inkstone.tensor.Shape;
-import inkstone.tensor.Tensor;
-import inkstone.tensor.Weights;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
