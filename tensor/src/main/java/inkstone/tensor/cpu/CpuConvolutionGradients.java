@@ -9,13 +9,17 @@ import inkstone.tensor.Tensor;
 
 /**
  * Gradients of convolutions. dx is a convolution of dy again, with its window turned round: with a stride s there are s · s kinds of pixels, each met by the taps of one remainder, and each
- * is a {@link WindowProduct} of stride 1 of its own. dW is a product of dyᵀ and the windows of x, in slices of {@link #SLICE} places. An element's sum has one order, whatever the number of threads.
+ * is a {@link WindowProduct} of stride 1 of its own. dW is a product of dyᵀ and the windows of x, in slices of {@link #SLICE} places: each task makes panels of the few numbers of the windows whose
+ * gradients it adds to. An element's sum has one order, whatever the number of threads.
  */
 final class CpuConvolutionGradients {
-    /* Places in a slice of dW: their windows become panels at most LANES numbers wide, 8 MB, which all threads share. */
-    private static final int SLICE = 1024, LANES = 2048;
-    /* Places whose windows are gathered before they go to the panels: 64 KB at most. */
-    private static final int GATHERED = 8;
+    /*
+     * Places in a slice of dW, panels that a task makes of them, which take half of a usual second-level cache on 512-bit vectors, and the fewest rows of dW they are made for.
+     * 1024 places in 4 panels cost 10 to 25%: x and dy, which each task reads again, come from the third level then.
+     */
+    private static final int SLICE = 512, GROUP = 8, LEAST_ROWS = 48;
+    /* Outputs times slices of dy that all threads share at a time: 256 KB. */
+    private static final int PART = 128;
     /* Numbers a thread should move before it is woken: some 10 microseconds. */
     private static final int GRAIN = 1 << 16;
 
@@ -97,54 +101,40 @@ final class CpuConvolutionGradients {
     }
 
     private void products(long dw, long dy, Windows windows, int out) {
-        int places = windows.places(), size = windows.size(), most = Math.min(places, SLICE), lanes = Math.min(size, LANES);
-        long packedBytes = Math.ceilDiv(lanes, Panels.ROWS) * panelBytes(most);
-        shared.reserve(packedBytes + 4L * Math.ceilDiv(out, Panels.COLUMNS) * Panels.COLUMNS * most);
-        scratch.reserve(Math.max(PanelProduct.scratchBytes(0), GATHERED * Scratch.lines(lanes)));
-        long packed = shared.of(0), interleaved = packed + packedBytes;
-        for (int first = 0; first < places; first += SLICE) {
-            int k = Math.min(SLICE, places - first);
-            interleave(interleaved, dy + 4L * first * out, out, k);
-            for (int lane = 0; lane < size; lane += LANES) {
-                int width = Math.min(LANES, size - lane);
-                pack(packed, windows, first, k, lane, width);
-                multiply(dw + 4L * lane, 4L * size, packed, width, interleaved, out, k);
-            }
+        int places = windows.places(), size = windows.size(), part = Math.min(Math.clamp(PART / out, 1, 16) * SLICE, Math.ceilDiv(places, SLICE) * SLICE);
+        int panels = Math.ceilDiv(size, Panels.ROWS), group = group(panels), groups = Math.ceilDiv(panels, group);
+        int rows = Math.clamp((long) out * groups / (2 * workers.threads()), LEAST_ROWS, Math.max(LEAST_ROWS, out)) / Panels.COLUMNS * Panels.COLUMNS, chunks = Math.ceilDiv(out, rows);
+        long sliceBytes = 4L * SLICE * Math.ceilDiv(out, Panels.COLUMNS) * Panels.COLUMNS, edge = PanelProduct.scratchBytes(0);
+        shared.reserve(part / SLICE * sliceBytes);
+        scratch.reserve(edge + group * panelBytes(SLICE));
+        for (int first = 0; first < places; first += part) {
+            int begin = first, end = Math.min(places, first + part);
+            for (int at = begin; at < end; at += SLICE) interleave(shared.of(0) + (at - begin) / SLICE * sliceBytes, dy + 4L * at * out, out, Math.min(SLICE, end - at));
+            workers.run(groups * chunks, (worker, task) -> {
+                int lane = task / chunks * group * Panels.ROWS, width = Math.min(group * Panels.ROWS, size - lane), o = task % chunks * rows;
+                long packed = scratch.of(worker) + edge, at = dw + 4L * ((long) o * size + lane);
+                for (int place = begin; place < end; place += SLICE) {
+                    int k = Math.min(SLICE, end - place);
+                    long panel = packed, panelBytes = panelBytes(k);
+                    for (int r = 0; r < width; r += Panels.ROWS, panel += panelBytes) windows.panel(place, k, lane + r, Math.min(Panels.ROWS, width - r), panel);
+                    var columns = PanelProduct.Columns.interleaved(shared.of(0) + (place - begin) / SLICE * sliceBytes, k);
+                    PanelProduct.add(at, 4L * size, at, 4L * size, packed, panelBytes, width, columns.from(o), Math.min(rows, out - o), k, scratch.of(worker));
+                }
+            });
         }
+    }
+
+    /** Panels of a task, so that every thread has as many tasks. */
+    private int group(int panels) {
+        int threads = workers.threads(), rounds = Math.ceilDiv(Math.ceilDiv(panels, GROUP), threads);
+        return Math.ceilDiv(panels, rounds * threads);
     }
 
     /** to[o / COLUMNS][j][o mod COLUMNS] = dy[j][o] for j below k. */
     private void interleave(long to, long dy, int out, int k) {
-        int grain = Math.max(1, GRAIN / (k * Panels.COLUMNS));
-        workers.split(Math.ceilDiv(out, Panels.COLUMNS), grain, (worker, begin, end) -> {
+        workers.split(Math.ceilDiv(out, Panels.COLUMNS), Math.max(1, GRAIN / (k * Panels.COLUMNS)), (worker, begin, end) -> {
             int o = begin * Panels.COLUMNS;
             Panels.interleave(to + 4L * o * k, dy + 4L * o, 4L * out, Math.min(out, end * Panels.COLUMNS) - o, k);
-        });
-    }
-
-    /** panels[r / ROWS][j][r mod ROWS] = number {@code lane} + r of the window at place {@code first} + j, for j below k and r below {@code width}. */
-    private void pack(long packed, Windows windows, int first, int k, int lane, int width) {
-        long panelBytes = panelBytes(k), row = Scratch.lines(width);
-        workers.split(Math.ceilDiv(k, GATHERED), Math.max(1, GRAIN / (GATHERED * width)), (worker, begin, end) -> {
-            long gathered = scratch.of(worker);
-            for (int j = begin * GATHERED; j < Math.min(k, end * GATHERED); j += GATHERED) {
-                int count = Math.min(GATHERED, k - j);
-                windows.gather(first + j, count, lane, width, gathered, row);
-                long panel = packed + j * Panels.STEP;
-                for (int r = 0; r < width; r += Panels.ROWS, panel += panelBytes) Panels.slice(panel, gathered + 4L * r, row, Math.min(Panels.ROWS, width - r), count);
-            }
-        });
-    }
-
-    /** dw[o][r] += sum over j of dy[j][o] · panels, r below {@code width}. */
-    private void multiply(long dw, long rowBytes, long packed, int width, long interleaved, int out, int k) {
-        var tasks = CpuLinearBackward.Tasks.of(out, width, k, workers.threads());
-        long panelBytes = panelBytes(k);
-        var dy = PanelProduct.Columns.interleaved(interleaved, k);
-        workers.run(tasks.groups() * tasks.chunks(), (worker, task) -> {
-            int o = task % tasks.chunks() * tasks.chunk(), group = task / tasks.chunks() * tasks.group(), r = group * Panels.ROWS;
-            long at = dw + o * rowBytes + 4L * r;
-            PanelProduct.add(at, rowBytes, at, rowBytes, packed + group * panelBytes, panelBytes, tasks.width(r), dy.from(o), tasks.rows(o), k, scratch.of(worker));
         });
     }
 }

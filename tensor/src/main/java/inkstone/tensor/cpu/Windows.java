@@ -33,6 +33,27 @@ record Windows(long source, int n, int h, int w, int channels, int kh, int kw, i
         }
     }
 
+    /** panel[m][j] = number k0 + j of the window at {@code place} + m, for {@code count} places and j below {@code k}, at most {@link Panels#ROWS}. Most places of a row are copied as rows of a matrix. */
+    void panel(int place, int count, int k0, int k, long panel) {
+        int span = kw * channels, inner = Math.clamp(Math.ceilDiv(-left, stride), 0, columns), outer = Math.clamp(Math.floorDiv(w - kw - left, stride) + 1, inner, columns);
+        for (int end = place + count, next; place < end; place = next, panel += count * Panels.STEP) {
+            int c = place % columns, r = place / columns % rows, i = place / columns / rows;
+            next = Math.min(end, place - c + (c < inner ? inner : c < outer ? outer : columns));
+            count = next - place;
+            if (c < inner || c >= outer) {
+                gather(place, count, k0, k, panel, Panels.STEP);
+                continue;
+            }
+            for (int a = k0 / span, from = k0 - a * span, j = 0; j < k; a++, from = 0) {
+                int width = Math.min(span - from, k - j), y = r * stride + top + a;
+                long to = panel + 4L * j;
+                if (y < 0 || y >= h) for (int m = 0; m < count; m++) clear(to + m * Panels.STEP, width);
+                else Panels.slice(to, source + 4 * ((((long) i * h + y) * w + c * stride + left) * channels + from), 4L * stride * channels, width, count);
+                j += width;
+            }
+        }
+    }
+
     /** A row of the window is one piece of memory, of which a part on each side may lie outside. */
     private void gather(int i, int row, int column, int k0, int k, long to) {
         int span = kw * channels, low = Math.clamp(-column, 0, kw) * channels, high = Math.clamp(w - column, 0, kw) * channels;

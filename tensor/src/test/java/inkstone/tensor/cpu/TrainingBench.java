@@ -8,10 +8,14 @@ import static inkstone.tensor.cpu.Lanes.ORDER;
 
 import inkstone.tensor.AdamStep;
 import inkstone.tensor.AttentionShape;
+import inkstone.tensor.Blocks;
+import inkstone.tensor.Convolution;
 import inkstone.tensor.DType;
 import inkstone.tensor.Rope;
 import inkstone.tensor.Scope;
 import inkstone.tensor.Tensor;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Random;
@@ -19,7 +23,7 @@ import java.util.stream.IntStream;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * Speed of the kernels that training spends its time in, beside the rate at which this machine multiplies and adds in registers, measured in turns with them.
+ * Speed of the kernels that training and pictures spend their time in, beside the rate at which this machine multiplies and adds in registers, measured in turns with them.
  * {@code scripts/bench-training} runs it.
  */
 final class TrainingBench {
@@ -28,6 +32,8 @@ final class TrainingBench {
 
     private static final int PEAK_ROUNDS = 100_000;
     private static final double PEAK_PRODUCTS = 2e-9 * 12 * L * PEAK_ROUNDS;
+
+    private static final ThreadMXBean CLOCK = ManagementFactory.getThreadMXBean();
 
     private final CpuBackend backend;
     private final Workers workers;
@@ -46,9 +52,10 @@ final class TrainingBench {
         switch (what) {
             case "linear" -> bench.linears();
             case "attention" -> bench.attentions();
+            case "convolution" -> bench.convolutions();
             case "rest" -> bench.rest();
-            case "peak" -> System.out.printf(Locale.ROOT, "%.1f%n", PEAK_PRODUCTS * bench.workers.threads() / seconds(bench::multiplyAdd)[0]);
-            default -> throw new IllegalArgumentException("expected linear, attention, rest or peak, got " + what);
+            case "peak" -> System.out.printf(Locale.ROOT, "%.1f%n", PEAK_PRODUCTS * bench.workers.threads() / bench.seconds(bench::multiplyAdd)[0]);
+            default -> throw new IllegalArgumentException("expected linear, attention, convolution, rest or peak, got " + what);
         }
     }
 
@@ -93,6 +100,39 @@ final class TrainingBench {
         }
     }
 
+    /** Pictures, height = width, in, window, out, stride. */
+    private static final int[][] UNET = {{2, 64, 4, 3, 320, 1}, {2, 64, 320, 3, 320, 1}, {2, 64, 320, 3, 320, 2}, {2, 32, 640, 3, 640, 1}, {2, 16, 1280, 3, 1280, 1}, {2, 8, 1280, 3, 1280, 1},
+        {2, 8, 2560, 3, 1280, 1}, {2, 32, 960, 1, 640, 1}},
+        DECODER = {{1, 64, 4, 3, 512, 1}, {1, 64, 512, 3, 512, 1}, {1, 128, 512, 3, 512, 1}, {1, 256, 512, 3, 256, 1}, {1, 256, 512, 1, 256, 1}, {1, 256, 256, 3, 256, 1}, {1, 512, 256, 3, 128, 1},
+            {1, 512, 128, 3, 128, 1}, {1, 512, 128, 3, 3, 1}},
+        TRAINED = {{64, 32, 3, 3, 32, 1}, {64, 32, 32, 3, 32, 1}, {64, 32, 64, 3, 64, 1}, {64, 32, 128, 3, 128, 1}, {64, 32, 64, 3, 128, 2}, {64, 16, 128, 3, 128, 1}, {64, 32, 64, 4, 128, 2}, {64, 8, 256, 3, 256, 1}};
+
+    private void convolutions() {
+        System.out.printf("%-34s %7s %13s %13s %13s GFLOP/s%n", "pictures x size x in, window, out", "peak", "forward", "dx", "dWeight");
+        for (var layer : UNET) convolution(layer, DType.F16, false);
+        for (var layer : DECODER) convolution(layer, DType.F16, false);
+        for (var layer : TRAINED) convolution(layer, DType.F32, true);
+    }
+
+    private void convolution(int[] layer, DType format, boolean back) {
+        int n = layer[0], size = layer[1], in = layer[2], window = layer[3], out = layer[4], stride = layer[5];
+        var c = new Convolution(stride, (window - 1) / 2);
+        int places = c.places(size, window);
+        try (var scope = Scope.inference(backend)) {
+            var random = new Random(1);
+            Tensor x = normal(scope, random, n, size, size, in), y = normal(scope, random, n, places, places, out), bias = normal(scope, random, out);
+            Tensor dx = back ? normal(scope, random, n, size, size, in) : null, w = normal(scope, random, out, window, window, in);
+            Tensor weight = format == DType.F32 ? w : Tensor.of(format, backend.allocate(format.bytes(w.shape().elements())), out, window, window, in), dw = back ? normal(scope, random, out, window, window, in) : null;
+            if (weight != w) Blocks.fromFloats(format, w.toFloats(), weight.data(), 0, Math.toIntExact(w.shape().elements()));
+            double products = 2e-9 * n * places * places * out * window * window * in;
+            Runnable forward = () -> backend.kernels().conv2d(y, x, weight, bias, c);
+            var name = "%d x %d x %d, %dx%d, %d%s %s".formatted(n, size, in, window, window, out, stride == 1 ? "" : " stride " + stride, format);
+            if (!back) report(name, new double[] {products}, forward);
+            else report(name, new double[] {products, products, products}, forward, () -> backend.gradients().conv2dInput(dx, y, weight, c),
+                () -> backend.gradients().conv2dWeight(dw, null, y, x, c));
+        }
+    }
+
     /** Nanoseconds an element, there and back: 2048 rows of 864 (of heads 320, of logits 8192). */
     private void rest() {
         int n = 2048, d = 864, classes = 8192;
@@ -126,7 +166,7 @@ final class TrainingBench {
         }
     }
 
-    private static void line(String name, int elements, Runnable... kernels) {
+    private void line(String name, int elements, Runnable... kernels) {
         var line = new StringBuilder(String.format(Locale.ROOT, "%-24s", name));
         for (double seconds : seconds(kernels)) line.append(String.format(Locale.ROOT, " %8.3f ns", seconds * 1e9 / elements));
         System.out.println(line);
@@ -142,17 +182,20 @@ final class TrainingBench {
         System.out.println(line);
     }
 
+    /** Of one thread the time it had a processor, which others on this machine do not lengthen as much; of several the time that passed. */
+    private long nanos() { return workers.threads() == 1 ? CLOCK.getCurrentThreadCpuTime() : System.nanoTime(); }
+
     /** What each kernel takes: the 20th percentile of runs in turns, since others may use this machine, after as many to warm up. */
-    private static double[] seconds(Runnable... kernels) {
+    private double[] seconds(Runnable... kernels) {
         var nanos = new long[kernels.length][400];
         int runs = 0;
         for (int round = 0; round < 2; round++) {
             runs = 0;
             for (long begin = System.nanoTime(); runs < nanos[0].length && (runs < 5 || System.nanoTime() - begin < 1_000_000_000L); runs++) {
                 for (int i = 0; i < kernels.length; i++) {
-                    long start = System.nanoTime();
+                    long start = nanos();
                     kernels[i].run();
-                    nanos[i][runs] = System.nanoTime() - start;
+                    nanos[i][runs] = nanos() - start;
                 }
             }
         }
