@@ -21,7 +21,7 @@ import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 
 /**
- * A safetensors file seen as another one: other names, tensors put together, taken apart or decoded as {@link Arrangement}s say, metadata and vectors that a
+ * A safetensors or GGUF file seen as another one: other names, tensors put together, taken apart or decoded as {@link Arrangement}s say, metadata and vectors that a
  * configuration told. What needs no change is the file's own mapped memory; the rest is made when it is asked for, in memory that belongs to this object until
  * {@link #close}. What it is made of is read through mappings that end at once, so that only one copy stays. Any thread may read. Closing closes the file.
  */
@@ -41,7 +41,8 @@ public final class Arranged implements Checkpoint {
     public record View(Map<String, Object> metadata, UnaryOperator<String> names, Predicate<String> unused,
                        Function<Map<String, TensorInfo>, Map<String, Arrangement>> arrangements, Map<String, float[]> vectors, int tileRows, int tileColumns) {}
 
-    private final Safetensors file;
+    private final Checkpoint file;
+    private final Map<String, Contents.Raw> raw;
     private final Metadata metadata;
     private final Map<String, Encoding> held = new LinkedHashMap<>();
     private final Map<String, Made> made = new LinkedHashMap<>();
@@ -50,8 +51,9 @@ public final class Arranged implements Checkpoint {
     private final Map<String, String> unsupported = new LinkedHashMap<>(), origins = new HashMap<>();
     private final Arena arena = Arena.ofShared();
 
-    private Arranged(Safetensors file, View view) {
+    private Arranged(Checkpoint file, View view) {
         this.file = file;
+        this.raw = file instanceof Safetensors safetensors ? safetensors.raw() : Map.of();
         this.metadata = new Metadata(file.metadata().source(), Collections.unmodifiableMap(view.metadata));
         this.vectors = view.vectors;
         hold(view);
@@ -69,22 +71,22 @@ public final class Arranged implements Checkpoint {
     }
 
     /** @throws ModelException where two tensors get one name, or a tensor that another is made of is absent or of the wrong size */
-    public static Arranged of(Safetensors file, View view) { return new Arranged(file, view); }
+    public static Arranged of(Checkpoint file, View view) { return new Arranged(file, view); }
 
     // ---- what the file holds ---------------------------------------------------------------------------------------------------------------------------
 
     private void hold(View view) {
         var scales = new HashSet<String>();
-        file.raw().forEach((name, raw) -> {
-            if (raw.isFloat8()) scales.add(name + "_scale_inv");
-            if (isPacked(name, raw)) scales.add(scalesOf(name));
+        raw.forEach((name, one) -> {
+            if (one.isFloat8()) scales.add(name + "_scale_inv");
+            if (isPacked(name, one)) scales.add(scalesOf(name));
         });
         file.tensors().values().forEach(info -> { if (!scales.contains(info.name())) hold(info.name(), info.name(), new Encoding.Plain(info), view); });
         file.unsupported().forEach((name, format) -> {
-            var raw = file.raw().get(name);
+            var one = raw.get(name);
             if (scales.contains(name)) return;
-            if (raw != null && raw.isFloat8() && view.tileRows > 0) hold(name, name, float8(name, raw, view), view);
-            else if (raw != null && isPacked(name, raw)) hold(name.substring(0, name.length() - "_blocks".length()), name, packed(name, raw), view);
+            if (one != null && one.isFloat8() && view.tileRows > 0) hold(name, name, float8(name, one, view), view);
+            else if (one != null && isPacked(name, one)) hold(name.substring(0, name.length() - "_blocks".length()), name, packed(name, one), view);
             else pass(name, format, view);
         });
     }
@@ -115,13 +117,13 @@ public final class Arranged implements Checkpoint {
     /** Blocks of MXFP4 with their scales. */
     private boolean isPacked(String name, Contents.Raw raw) {
         if (!name.endsWith("_blocks") || !raw.type().equals("U8")) return false;
-        var scales = file.raw().get(scalesOf(name));
+        var scales = this.raw.get(scalesOf(name));
         return scales != null && scales.type().equals("U8");
     }
 
     private Encoding packed(String name, Contents.Raw raw) {
         int[] dims = raw.shape().toArray();
-        var scales = file.raw().get(scalesOf(name)).shape();
+        var scales = this.raw.get(scalesOf(name)).shape();
         boolean fits = dims.length >= 2 && dims[dims.length - 1] == 16 && scales.rank() == dims.length - 1;
         for (int i = 0; fits && i < scales.rank(); i++) fits = scales.dim(i) == dims[i];
         if (!fits) throw new ModelException("%s: tensor %s %s is no MXFP4 with scales %s".formatted(metadata.source(), Diagnosis.shown(name), raw.shape(), scales));
@@ -198,13 +200,15 @@ public final class Arranged implements Checkpoint {
     private interface Access { void with(Encoding encoding, Consumer<MemorySegment[]> use); }
 
     private void mapped(Encoding encoding, Consumer<MemorySegment[]> use) {
-        use.accept(encoding.tensors().stream().map(file::bytes).toArray(MemorySegment[]::new));
+        use.accept(encoding.tensors().stream().map(this::bytes).toArray(MemorySegment[]::new));
     }
+
+    private MemorySegment bytes(String name) { return file instanceof Safetensors safetensors ? safetensors.bytes(name) : file.data(name); }
 
     private void mappedForNow(Encoding encoding, Consumer<MemorySegment[]> use) {
         try (var own = Arena.ofConfined()) {
             var bytes = new ArrayList<MemorySegment>();
-            for (var name : encoding.tensors()) bytes.add(file.mapped(name, own));
+            for (var name : encoding.tensors()) bytes.add(file instanceof Safetensors safetensors ? safetensors.mapped(name, own) : file.data(name));
             use.accept(bytes.toArray(MemorySegment[]::new));
         } catch (IOException e) {
             throw new UncheckedIOException(e);

@@ -13,15 +13,15 @@ import java.util.NavigableMap;
 import java.util.TreeMap;
 
 /**
- * A safetensors file, or a folder with {@code model.safetensors} or with {@code model.safetensors.index.json} and the shards it names (format: README
- * of huggingface/safetensors). Mapped; the mapping belongs to this object and ends at {@link #close}; any thread may read and close.
+ * A safetensors file, or a folder with {@code model.safetensors} or with {@code model.safetensors.index.json} and the shards it names, or such an index by any
+ * name that ends in {@code .json} (format: README of huggingface/safetensors). Mapped; the mapping belongs to this object and ends at {@link #close}; any thread may read and close.
  *
  * <p>As the format demands, tensors fill the data from its first byte to its last without overlap or hole. A scalar (shape []) is read as [1]. Tensors of
  * other types than F32, F16, BF16 and I32 (position tables in I64, masks in BOOL), and tensors without elements, are {@link #unsupported}; {@link Arranged} makes
  * tensors of some of them.
  */
 public final class Safetensors implements Checkpoint {
-    private static final String SINGLE = "model.safetensors", INDEX = "model.safetensors.index.json";
+    private static final String SINGLE = "model.safetensors", INDEX = SINGLE + ".index.json";
 
     private final Arena arena;
     private final Contents contents;
@@ -42,10 +42,11 @@ public final class Safetensors implements Checkpoint {
         var arena = Arena.ofShared();
         var files = new TreeMap<Long, Path>();
         try {
-            Path single = Files.isDirectory(fileOrDirectory) ? fileOrDirectory.resolve(SINGLE) : fileOrDirectory, index = fileOrDirectory.resolve(INDEX);
-            if (Files.exists(single)) return new Safetensors(arena, SafetensorsReader.file(map(single, arena, files), single.toString()), files);
+            boolean named = fileOrDirectory.toString().endsWith(".json");
+            Path single = Files.isDirectory(fileOrDirectory) ? fileOrDirectory.resolve(SINGLE) : fileOrDirectory, index = named ? fileOrDirectory : fileOrDirectory.resolve(INDEX);
+            if (!named && Files.exists(single)) return new Safetensors(arena, SafetensorsReader.file(map(single, arena, files), single.toString()), files);
             if (!Files.exists(index)) throw new ModelException("%s has neither %s nor %s%s".formatted(fileOrDirectory, SINGLE, INDEX, pickles(fileOrDirectory)));
-            return new Safetensors(arena, shards(Diagnosis.map(index, arena), index.toString(), name -> map(fileOrDirectory.resolve(name), arena, files)), files);
+            return new Safetensors(arena, shards(Diagnosis.map(index, arena), index.toString(), name -> map(index.resolveSibling(name), arena, files)), files);
         } catch (IOException | RuntimeException e) {
             arena.close();
             throw e;
