@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.json.JsonMapper;
@@ -60,6 +61,12 @@ public record Parameters(String prompt, String negative, Map<String, String> fie
         fields.forEach((name, value) -> text.append(name).append(": ").append(value.matches("[^,:\n\"]*") ? value : JSON.writeValueAsString(value)).append(", "));
         if (!fields.isEmpty()) text.setLength(text.length() - 2);
         return text.toString();
+    }
+
+    /** What a file says of itself: text in this form, or the graph that ComfyUI keeps. Empty if it says nothing. */
+    public static Optional<Parameters> of(PictureFile file) {
+        if (file.texts().containsKey(KEYWORD)) return Optional.of(parse(file.texts().get(KEYWORD)));
+        return Optional.ofNullable(file.texts().get(ComfyGraph.KEYWORD)).flatMap(ComfyGraph::read);
     }
 
     /** Any text is read: what has not this form is a prompt. */

@@ -11,6 +11,7 @@ import inkstone.diffusion.sampling.Schedule;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
@@ -95,6 +96,30 @@ class ParametersTest {
             "Sampler: unknown sampler 'DPM++ 3M SDE'; there are euler, euler_a, heun, dpm2, dpmpp_2m, dpmpp_2s_a, dpmpp_2m_sde, lms, uni_pc, lcm, ddim, ddpm",
             "it was painted over another picture, which is not in this file"), filled.notes());
     }
+
+    @Test void filesOfComfyUiAreUnderstood() {
+        String graph = """
+            {"4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "sd.safetensors"}},
+             "5": {"class_type": "EmptyLatentImage", "inputs": {"width": 512, "height": 768, "batch_size": 1}},
+             "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a lighthouse", "clip": ["4", 1]}},
+             "7": {"class_type": "CLIPTextEncode", "inputs": {"text": "text", "clip": ["4", 1]}},
+             "8": {"class_type": "ControlNetApply", "inputs": {"conditioning": ["6", 0], "strength": 1, "image": ["9", 0]}},
+             "9": {"class_type": "LoadImage", "inputs": {"image": "x.png"}},
+             "10": {"class_type": "LoraLoader", "inputs": {"model": ["4", 0]}},
+             "3": {"class_type": "KSampler", "inputs": {"seed": 156680208700286, "steps": 20, "cfg": 8.0, "sampler_name": "dpmpp_2s_ancestral", "scheduler": "sgm_uniform", "denoise": 1.0,
+               "model": ["10", 0], "positive": ["8", 0], "negative": ["7", 0], "latent_image": ["5", 0]}}}""";
+        var parameters = of(Map.of("prompt", graph)).orElseThrow();
+        assertEquals("sd.safetensors", parameters.model());
+        assertEquals(new Parameters.Filled(DEFAULTS.withPrompt("a lighthouse").withNegative("text").withSteps(20).withGuidance(8).withSeed(156680208700286L).withSize(512, 768)
+            .withSampler("dpmpp_2s_a", "sgm_uniform").withNoise("cpu"), List.of()), parameters.fill(DEFAULTS));
+        // A ring of links ends; what is no graph says nothing; A1111's text goes first.
+        assertEquals("", of(Map.of("prompt", "{\"a\": {\"inputs\": {\"steps\": 2, \"sampler_name\": \"euler\", \"positive\": [\"a\", 0]}}}")).orElseThrow().prompt());
+        for (String none : List.of("", "{", "[1, 2]", "null", "{\"a\": 3}", "[".repeat(100_000))) assertEquals(Optional.empty(), of(Map.of("prompt", none)), none.substring(0, Math.min(9, none.length())));
+        assertEquals("a cat", of(Map.of("prompt", graph, "parameters", "a cat")).orElseThrow().prompt());
+        assertEquals(Optional.empty(), of(Map.of("Software", "x")));
+    }
+
+    private static Optional<Parameters> of(Map<String, String> texts) { return Parameters.of(new PictureFile(new Picture(1, 1, 1, new byte[1]), "PNG", texts)); }
 
     @Test void anyTextIsAPromptAtLeast() {
         assertEquals(new Parameters("", "", Map.of()), Parameters.parse(""));
