@@ -59,7 +59,7 @@ public final class Painter {
      */
     public static ImageRequest check(ImageRequest request, ImageModelInfo info) {
         require(request.prompt() != null && request.negative() != null, "a request needs a prompt and a negative prompt; both may be empty");
-        require(request.prompt().length() <= MOST_PROMPT && request.negative().length() <= MOST_PROMPT, "a prompt has at most %,d characters, got %,d", MOST_PROMPT,
+        require(request.prompt().length() <= MOST_PROMPT && request.negative().length() <= MOST_PROMPT, "a prompt has at most %d characters, got %d", MOST_PROMPT,
             Math.max(request.prompt().length(), request.negative().length()));
         side("width", request.width(), info);
         side("height", request.height(), info);
@@ -70,7 +70,7 @@ public final class Painter {
         require(request.count() >= 1 && request.count() <= MOST_PICTURES, "count must be 1 to %d, got %d", MOST_PICTURES, request.count());
         if (request.from() != null) {
             require(request.strength() > 0 && request.strength() <= 1, "strength must be above 0 and at most 1, got %s", request.strength());
-            require(stepsTaken(request) > 0, "strength %s of %d steps is less than one step; use %.2f or more", request.strength(), request.steps(), Math.ceil(100.0 / request.steps()) / 100);
+            require(stepsTaken(request) > 0, "strength %s of %d steps is less than one step; use %s or more", request.strength(), request.steps(), Math.ceil(100.0 / request.steps()) / 100);
         }
         if (request.mask() != null) {
             require(request.from() != null, "a mask needs the picture that it belongs to");

@@ -130,7 +130,7 @@ class PainterTest {
         assertError("unknown schedule 'nonsense'; there are normal, karras, exponential, sgm_uniform, simple, trailing, ddim, beta, ays, kl_optimal, lcm", DEFAULTS.withSampler(null, "nonsense"));
         assertError("Dot has no noise cuda; it has inkstone, cpu", DEFAULTS.withNoise("gpu"));
         assertError("strength must be above 0 and at most 1, got 0.0", DEFAULTS.withPicture(grey(8, 8, 0), null, 0));
-        assertError("strength 0.05 of 10 steps is less than one step; use 0.10 or more", DEFAULTS.withPicture(grey(8, 8, 0), null, 0.05f));
+        assertError("strength 0.05 of 10 steps is less than one step; use 0.1 or more", DEFAULTS.withPicture(grey(8, 8, 0), null, 0.05f));
         assertError("the mask must be as large as the picture, 8 x 8, got 4 x 8", DEFAULTS.withPicture(grey(8, 8, 0), grey(4, 8, 0), 1));
         assertError("a mask needs the picture that it belongs to", DEFAULTS.withPicture(null, grey(4, 8, 0), 1));
         var named = Painter.check(DEFAULTS.withSampler("Euler a", null), INFO);

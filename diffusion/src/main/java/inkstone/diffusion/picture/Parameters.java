@@ -161,7 +161,7 @@ public record Parameters(String prompt, String negative, Map<String, String> fie
         }
         if (sampler == null) sampler = Sampler.of(name);
         if (scheduleName != null) schedule = scheduleName.equals("Automatic") ? switch (sampler) {
-            case DPM2, DPMPP_2M, DPMPP_2S_A -> Schedule.KARRAS;
+            case DPM2, DPMPP_2M, DPMPP_2S_A, DPMPP_SDE -> Schedule.KARRAS;
             case DPMPP_2M_SDE -> Schedule.EXPONENTIAL;
             default -> Schedule.NORMAL;
         } : Schedule.of(scheduleName);

@@ -16,7 +16,7 @@ final class Ancestral {
             double sigma = s.sigmas()[i], next = s.sigmas()[i + 1];
             float[] denoised = s.denoiser().denoise(x, sigma);
             Renoising step = s.model().renoising(sigma, next, s.eta());
-            x = renoised(s, SingleStep.toward(x, denoised, sigma, step.down()), step);
+            x = renoised(SingleStep.toward(x, denoised, sigma, step.down()), step, s.noise());
             s.progress().step(i + 1, sigma, next, x, denoised);
         }
         return x;
@@ -36,7 +36,28 @@ final class Ancestral {
                 double middle = Math.sqrt(sigma * step.down());
                 middling = s.denoiser().denoise(SingleStep.toward(x, denoised, sigma, middle), middle);
             }
-            x = renoised(s, SingleStep.toward(x, middling, sigma, step.down()), step);
+            x = renoised(SingleStep.toward(x, middling, sigma, step.down()), step, s.noise());
+            s.progress().step(i + 1, sigma, next, x, denoised);
+        }
+        return x;
+    }
+
+    /**
+     * DPM-Solver++(S) of the stochastic equation (Lu et al. 2022, arXiv:2211.01095, as k-diffusion has it): with new noise to the geometric middle, whose D serves the whole step. The step's noise is
+     * that of both halves of its way in sigma, so that the first half met the noise that it is part of.
+     */
+    static float[] dpmppSde(Sampling s, float[] x) {
+        for (int i = 0; i < s.steps(); i++) {
+            double sigma = s.sigmas()[i], next = s.sigmas()[i + 1], middle = Math.sqrt(sigma * next);
+            float[] denoised = s.denoiser().denoise(x, sigma);
+            if (next > 0) {
+                Renoising half = s.model().renoising(sigma, middle, s.eta()), whole = s.model().renoising(sigma, next, s.eta());
+                float[] first = half.up() > 0 ? s.noise().normal(x.length) : null;
+                float[] there = renoised(SingleStep.toward(x, denoised, sigma, half.down()), half, _ -> first);
+                float[] end = SingleStep.toward(x, s.denoiser().denoise(there, middle), sigma, whole.down());
+                double share = (sigma - middle) / (sigma - next);
+                x = renoised(end, whole, n -> Blend.of(Math.sqrt(share), first, Math.sqrt(1 - share), s.noise().normal(n)));
+            } else x = denoised.clone();
             s.progress().step(i + 1, sigma, next, x, denoised);
         }
         return x;
@@ -53,5 +74,5 @@ final class Ancestral {
         return x;
     }
 
-    private static float[] renoised(Sampling s, float[] x, Renoising step) { return step.up() > 0 ? Blend.of(step.scale(), x, step.up(), s.noise().normal(x.length)) : x; }
+    private static float[] renoised(float[] x, Renoising step, NoiseSource noise) { return step.up() > 0 ? Blend.of(step.scale(), x, step.up(), noise.normal(x.length)) : x; }
 }

@@ -17,6 +17,8 @@ public enum Sampler {
     DPMPP_2M("DPM++ 2M", 0, false, Multistep::dpmpp2m),
     /** Two evaluations and new noise. */
     DPMPP_2S_A("DPM++ 2S a", 1, true, Ancestral::dpmpp2s),
+    /** Two evaluations, new noise in both. */
+    DPMPP_SDE("DPM++ SDE", 1, true, Ancestral::dpmppSde),
     /** One evaluation and the one before, and new noise. */
     DPMPP_2M_SDE("DPM++ 2M SDE", 1, true, Multistep::dpmpp2mSde),
     /** One evaluation and up to three before, as a polynomial. */

@@ -93,7 +93,7 @@ class ParametersTest {
         assertEquals(DEFAULTS.withPrompt("a cat").withNoise("cuda"), filled.request());
         assertEquals(List.of("Steps: 'many' is not a number that can be used", "CFG scale: '1e999x' is not a number that can be used",
             "Seed: '99999999999999999999' is not a number that can be used", "Size: it should be as 512x512",
-            "Sampler: unknown sampler 'DPM++ 3M SDE'; there are euler, euler_a, heun, dpm2, dpmpp_2m, dpmpp_2s_a, dpmpp_2m_sde, lms, uni_pc, lcm, ddim, ddpm",
+            "Sampler: unknown sampler 'DPM++ 3M SDE'; there are euler, euler_a, heun, dpm2, dpmpp_2m, dpmpp_2s_a, dpmpp_sde, dpmpp_2m_sde, lms, uni_pc, lcm, ddim, ddpm",
             "it was painted over another picture, which is not in this file"), filled.notes());
     }
 

@@ -41,7 +41,7 @@ class SamplerTest {
         for (var sampler : List.of(Sampler.HEUN, Sampler.DPM2, Sampler.DPMPP_2M)) assertOrder(2, 1.8, 2.3, sampler);
         assertOrder(2, 1.8, 3.5, Sampler.UNI_PC);               // corrected with three evaluations: a little more than 2
         assertOrder(2, 1.8, 5, Sampler.LMS);                    // four, but it begins with Euler's step
-        assertOrder(2, 1.8, 2.3, Sampler.DPMPP_2S_A, Sampler.DPMPP_2M_SDE);       // without new noise
+        assertOrder(2, 1.8, 2.3, Sampler.DPMPP_2S_A, Sampler.DPMPP_SDE, Sampler.DPMPP_2M_SDE);       // without new noise
     }
 
     private static void assertOrder(int order, double least, double most, Sampler... samplers) {
@@ -170,7 +170,7 @@ class SamplerTest {
                 assertTrue(state != denoised, "what is shown as predicted may not change with the state");
             }), x);
             assertEquals(List.of(1, 2, 3, 4, 5, 6, 7, 8, 9, 10), steps);
-            assertEquals(List.of(Sampler.HEUN, Sampler.DPM2, Sampler.DPMPP_2S_A).contains(sampler) ? 19 : 10, evaluations.get(), sampler.id());
+            assertEquals(List.of(Sampler.HEUN, Sampler.DPM2, Sampler.DPMPP_2S_A, Sampler.DPMPP_SDE).contains(sampler) ? 19 : 10, evaluations.get(), sampler.id());
             assertArrayEquals(before, x);
             assertEquals(2, end.length);
         }

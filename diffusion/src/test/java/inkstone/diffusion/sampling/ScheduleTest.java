@@ -57,7 +57,7 @@ class ScheduleTest {
         for (var sampler : Sampler.values()) assertEquals(sampler, Sampler.of(sampler.id()));
         for (var schedule : Schedule.values()) assertEquals(schedule, Schedule.of(schedule.label()));
         var unknown = assertThrows(IllegalArgumentException.class, () -> Sampler.of("dpm fast"));
-        assertEquals("unknown sampler 'dpm fast'; there are euler, euler_a, heun, dpm2, dpmpp_2m, dpmpp_2s_a, dpmpp_2m_sde, lms, uni_pc, lcm, ddim, ddpm", unknown.getMessage());
+        assertEquals("unknown sampler 'dpm fast'; there are euler, euler_a, heun, dpm2, dpmpp_2m, dpmpp_2s_a, dpmpp_sde, dpmpp_2m_sde, lms, uni_pc, lcm, ddim, ddpm", unknown.getMessage());
     }
 
     @Test void whatCannotBeScheduledIsSaid() {
