@@ -1,9 +1,7 @@
 package inkstone.transformer;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -61,27 +59,5 @@ class EmbeddedModelTest {
             messages.add(Map.of("role", "assistant", "content", result.text()));
         }
         return answers;
-    }
-
-    @Test void itIsUnpackedOnceAndMendedWhereDamaged() throws IOException {
-        var bytes = "the model".getBytes();
-        var file = EmbeddedModel.unpacked(bytes, folder.resolve("not/there/before"));
-        assertTrue(file.startsWith(folder) && file.endsWith("Ink.gguf"), file.toString());
-        assertArrayEquals(bytes, Files.readAllBytes(file));
-        var key = Files.readAttributes(file, "fileKey,lastModifiedTime");
-        assertEquals(file, EmbeddedModel.unpacked(bytes, folder.resolve("not/there/before")));
-        assertEquals(key, Files.readAttributes(file, "fileKey,lastModifiedTime"), "written once");
-        Files.writeString(file, "the mode!");
-        assertEquals(file, EmbeddedModel.unpacked(bytes, folder.resolve("not/there/before")));
-        assertArrayEquals(bytes, Files.readAllBytes(file));
-        assertNotEquals(file, EmbeddedModel.unpacked("another".getBytes(), folder.resolve("not/there/before")));
-        try (var left = Files.list(file.getParent())) { assertEquals(List.of(file), left.toList()); }
-    }
-
-    @Test void whereNothingCanBeWrittenItIsUnpackedForThisRun() throws IOException {
-        var occupied = Files.writeString(folder.resolve("occupied"), "a file where the folder should be");
-        var file = EmbeddedModel.unpacked("the model".getBytes(), occupied);
-        assertFalse(file.startsWith(folder), file.toString());
-        assertEquals("the model", Files.readString(file));
     }
 }

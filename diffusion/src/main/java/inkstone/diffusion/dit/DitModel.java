@@ -32,11 +32,11 @@ public final class DitModel implements AutoCloseable {
         this.file = file;
         var metadata = file.metadata();
         var config = DitConfig.read(metadata);
-        objective = objective(metadata.string(OBJECTIVE, ""), metadata.source());
-        name = metadata.string("general.name", "model");
+        objective = objective(file);
+        name = name(file);
         weights = new CheckpointWeights(file, backend, decorator);
         dit = weights.build(source -> Dit.of(config, source));
-        parameters = file.tensors().values().stream().mapToLong(tensor -> tensor.shape().elements()).sum();
+        parameters = parameters(file);
         tokenizer = Tokenizers.fromGguf(metadata);
         if (tokenizer.vocabularySize() > config.text().vocabulary() || tokenizer.bos() < 0) {
             throw new ModelException("%s: a vocabulary of %d tokens (%s to begin with) does not fit a table of %d".formatted(metadata.source(), tokenizer.vocabularySize(),
@@ -44,9 +44,14 @@ public final class DitModel implements AutoCloseable {
         }
     }
 
-    private static Objective objective(String name, String source) {
-        return Arrays.stream(Objective.values()).filter(objective -> objective.name().equalsIgnoreCase(name)).findFirst()
-            .orElseThrow(() -> new ModelException("%s: %s is \"%s\"; expected one of %s".formatted(source, OBJECTIVE, name, Arrays.toString(Objective.values()).toLowerCase(Locale.ROOT))));
+    static String name(Gguf file) { return file.metadata().string("general.name", "model"); }
+
+    static long parameters(Gguf file) { return file.tensors().values().stream().mapToLong(tensor -> tensor.shape().elements()).sum(); }
+
+    static Objective objective(Gguf file) {
+        var name = file.metadata().string(OBJECTIVE, "");
+        return Arrays.stream(Objective.values()).filter(objective -> objective.name().equalsIgnoreCase(name)).findFirst().orElseThrow(() ->
+            new ModelException("%s: %s is \"%s\"; expected one of %s".formatted(file.metadata().source(), OBJECTIVE, name, Arrays.toString(Objective.values()).toLowerCase(Locale.ROOT))));
     }
 
     public static DitModel open(Path path, Backend backend) throws IOException { return open(path, backend, UnaryOperator.identity()); }

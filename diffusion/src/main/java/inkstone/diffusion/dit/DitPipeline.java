@@ -11,9 +11,11 @@ import inkstone.diffusion.sampling.Guidance;
 import inkstone.diffusion.sampling.NoiseGenerator;
 import inkstone.diffusion.sampling.NoiseModel;
 import inkstone.diffusion.sampling.NoiseSource;
+import inkstone.diffusion.sampling.Objective;
 import inkstone.diffusion.sampling.Sampler;
 import inkstone.diffusion.sampling.Schedule;
 import inkstone.tensor.Backend;
+import inkstone.tensor.checkpoint.Gguf;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -34,20 +36,31 @@ public final class DitPipeline implements ImagePipeline {
     private DitPipeline(DitModel model, Backend backend, boolean embedded) {
         this.model = model;
         this.backend = backend;
-        int side = model.dit().config().size() * ENLARGED;
-        var samplers = Arrays.stream(Sampler.values()).map(Sampler::id).toList();
-        var schedules = new ArrayList<String>(List.of(model.objective().schedule().id()));
-        for (var schedule : Schedule.values()) {
-            boolean known = schedule != Schedule.AYS && schedule != Schedule.LCM && schedule != Schedule.DDIM;
-            if (known && !schedules.contains(schedule.id())) schedules.add(schedule.id());
-        }
-        var noises = Arrays.stream(NoiseGenerator.values()).map(NoiseGenerator::id).toList();
-        var defaults = new ImageRequest("", "", side, side, STEPS, GUIDANCE, 0, samplers.getFirst(), schedules.getFirst(), -1, noises.getFirst(), 0, 1, null, null, 0.7f);
-        info = new ImageModelInfo(model.name(), "Inkstone DiT", model.parameters(), embedded, side, side, side, defaults, samplers, schedules, noises);
+        info = info(model.name(), model.parameters(), model.dit().config(), model.objective(), embedded);
     }
 
     /** @param embedded whether the file came with the program */
     public static DitPipeline open(Path path, Backend backend, boolean embedded) throws IOException { return new DitPipeline(DitModel.open(path, backend), backend, embedded); }
+
+    /** What a file's model is, without opening its weights. */
+    public static ImageModelInfo info(Path path, boolean embedded) throws IOException {
+        try (var file = Gguf.open(path)) {
+            return info(DitModel.name(file), DitModel.parameters(file), DitConfig.read(file.metadata()), DitModel.objective(file), embedded);
+        }
+    }
+
+    private static ImageModelInfo info(String name, long parameters, DitConfig config, Objective objective, boolean embedded) {
+        int side = config.size() * ENLARGED;
+        var samplers = Arrays.stream(Sampler.values()).map(Sampler::id).toList();
+        var schedules = new ArrayList<>(List.of(objective.schedule().id()));
+        for (var schedule : Schedule.values()) {
+            boolean known = schedule != Schedule.AYS && schedule != Schedule.LCM && schedule != Schedule.DDIM;
+            if (known && schedule != objective.schedule()) schedules.add(schedule.id());
+        }
+        var noises = Arrays.stream(NoiseGenerator.values()).map(NoiseGenerator::id).toList();
+        var defaults = new ImageRequest("", "", side, side, STEPS, GUIDANCE, 0, samplers.getFirst(), schedules.getFirst(), -1, noises.getFirst(), 0, 1, null, null, 0.7f);
+        return new ImageModelInfo(name, "Inkstone DiT", parameters, embedded, side, side, side, defaults, samplers, schedules, noises);
+    }
 
     @Override public ImageModelInfo info() { return info; }
 

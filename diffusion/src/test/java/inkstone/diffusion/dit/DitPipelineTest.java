@@ -36,6 +36,7 @@ final class DitPipelineTest {
         var run = new DiffusionTraining(DiffusionConfig.read(config), config, backend, 2);
         run.run(new TrainingControl(), (_, _, _) -> { }, _ -> { });
         pipeline = DitPipeline.open(run.model(), backend, false);
+        assertEquals(pipeline.info(), DitPipeline.info(run.model(), false));
     }
 
     @AfterAll static void close() {
