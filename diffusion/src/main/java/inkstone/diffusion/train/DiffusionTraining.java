@@ -1,14 +1,10 @@
 package inkstone.diffusion.train;
 
-import inkstone.diffusion.Picture;
 import inkstone.diffusion.dit.CaptionText;
 import inkstone.diffusion.dit.Dit;
 import inkstone.diffusion.dit.DitModel;
-import inkstone.diffusion.dit.GuidedDit;
-import inkstone.diffusion.sampling.Guidance;
-import inkstone.diffusion.sampling.NoiseGenerator;
+import inkstone.diffusion.dit.DitSheet;
 import inkstone.diffusion.sampling.Sampler;
-import inkstone.diffusion.sampling.Sampling;
 import inkstone.tensor.Backend;
 import inkstone.tensor.train.AdamW;
 import inkstone.tensor.train.LearningWeights;
@@ -33,8 +29,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.BooleanSupplier;
@@ -74,7 +68,7 @@ public final class DiffusionTraining {
     public End run(TrainingControl control, Preparation preparation, Consumer<TrainingEvent> events) throws IOException {
         Files.createDirectories(folder);
         BooleanSupplier cancelled = () -> control.cancelRequested() || control.pauseRequested();
-        var sources = sources(preparation);
+        var sources = PictureSources.of(config, base, preparation);
         var start = folder.resolve(START);
         if (!Files.exists(start)) writeStart(tokenizer(sources, preparation, cancelled), start);
         try (var parameters = new Parameters(backend);
@@ -83,26 +77,10 @@ public final class DiffusionTraining {
         }
     }
 
-    /** The sources of a configuration at its size, without what is held out. */
-    List<PictureBatches.Weighted> sources(Preparation preparation) throws IOException {
-        var held = config.heldOut() == null ? HeldOut.NOTHING : HeldOut.read(base.resolve(config.heldOut()));
-        int size = config.network(2).size();
-        var sources = new ArrayList<PictureBatches.Weighted>();
-        for (var data : config.data()) {
-            preparation.at("reading " + (data.path() == null ? "shapes" : data.path()), sources.size(), config.data().size());
-            PictureSource source;
-            if (data.path() == null) source = new ShapeScenes(size, held.shapes());
-            else if (data.layers() != null) source = new LayeredPictures(base.resolve(data.path()), base.resolve(data.parts()), data.layers(), data.style(), size, held.layered());
-            else source = new PictureFolder(base.resolve(data.path()), new PictureFolder.Settings(data.only(), data.without(), data.style(), Boolean.TRUE.equals(data.flip())), size, held.files(), config.validationShare());
-            sources.add(new PictureBatches.Weighted(source, data.weight() == null ? 1 : data.weight()));
-        }
-        return sources;
-    }
-
-    private Path tokenizer(List<PictureBatches.Weighted> sources, Preparation preparation, BooleanSupplier cancelled) throws IOException {
+    private Path tokenizer(PictureSources sources, Preparation preparation, BooleanSupplier cancelled) throws IOException {
         var made = folder.resolve(TOKENIZER);
         if (Files.exists(made.resolve("tokenizer.json"))) return made;
-        var text = sources.stream().flatMap(weighted -> weighted.source().texts()).map(CaptionText::normalized).collect(Collectors.joining("\n")).getBytes(StandardCharsets.UTF_8);
+        var text = sources.sources().stream().flatMap(weighted -> weighted.source().texts()).map(CaptionText::normalized).collect(Collectors.joining("\n")).getBytes(StandardCharsets.UTF_8);
         var corpus = Corpus.of("captions", Corpus.Format.TEXT, text.length, () -> new ByteArrayInputStream(text));
         var trained = BpeTrainer.train(corpus, new BpeTrainer.Settings(config.vocabulary(), List.of(BEGIN), BEGIN, null, threads),
             (stage, done, all) -> preparation.at(stage == BpeTrainer.Progress.Stage.READING_BYTES ? "counting words" : "merging pairs", done, all), cancelled);
@@ -126,7 +104,7 @@ public final class DiffusionTraining {
         writer.write(start);
     }
 
-    private End train(DitModel model, Parameters parameters, List<PictureBatches.Weighted> sources, TrainingControl control, Consumer<TrainingEvent> events) throws IOException {
+    private End train(DitModel model, Parameters parameters, PictureSources sources, TrainingControl control, Consumer<TrainingEvent> events) throws IOException {
         var batches = new PictureBatches(sources, model.dit().config(), model.objective(), model.tokenizer(), config.batch(), config.textDrop(), config.seed());
         var settings = new Trainer.Settings(config.name(), config.schedule(), config.accumulate(), config.clip(), config.evaluateEvery(), config.saveEvery(), 0, config.average(),
             config.recompute(), config.seed());
@@ -143,11 +121,9 @@ public final class DiffusionTraining {
     }
 
     /** Of each source its share, in parts of a batch. */
-    private List<List<Captioned>> validation(List<PictureBatches.Weighted> sources) {
+    private List<List<Captioned>> validation(PictureSources sources) {
         if (config.validationShare() == 0) return List.of();
-        double all = sources.stream().mapToDouble(PictureBatches.Weighted::weight).sum();
-        var pictures = new ArrayList<Captioned>();
-        for (var weighted : sources) pictures.addAll(weighted.source().validation((int) Math.round(config.validationPictures() * weighted.weight() / all)));
+        var pictures = sources.validation(config.validationPictures());
         var parts = new ArrayList<List<Captioned>>();
         for (int from = 0; from < pictures.size(); from += config.batch()) parts.add(List.copyOf(pictures.subList(from, Math.min(pictures.size(), from + config.batch()))));
         return parts;
@@ -158,26 +134,7 @@ public final class DiffusionTraining {
         var prompts = config.samplePrompts();
         if (prompts.isEmpty()) return;
         var file = folder.resolve(SAMPLES).resolve("step-%06d.png".formatted(step));
-        SampleGrid.write(paint(model, prompts), file);
+        SampleGrid.write(new DitSheet(model, backend, Sampler.EULER, config.sampleSteps(), config.sampleGuidance(), config.batch()).paint(prompts, config.seed()), file);
         events.accept(new TrainingEvent.Pictures(step, String.join(" | ", prompts), file));
-    }
-
-    private List<Picture> paint(DitModel model, List<String> prompts) {
-        var network = model.dit().config();
-        var objective = model.objective();
-        int numbers = network.size() * network.size() * network.channels();
-        double[] sigmas = objective.schedule().sigmas(objective.noise(), config.sampleSteps());
-        var x = new float[prompts.size() * numbers];
-        for (int i = 0; i < prompts.size(); i++) {
-            var noise = NoiseGenerator.INKSTONE.source(config.seed() + i).channelsLast(network.channels()).normal(numbers);
-            System.arraycopy(objective.noise().noisy(new float[numbers], noise, sigmas[0]), 0, x, i * numbers, numbers);
-        }
-        var empty = Collections.nCopies(prompts.size(), model.tokens(""));
-        try (var guided = new GuidedDit(model.dit(), objective, prompts.stream().map(model::tokens).toList(), empty, new Guidance(config.sampleGuidance(), 0), backend)) {
-            var painted = Sampler.EULER.sample(new Sampling(guided.clipped(), sigmas, objective.noise(), null, 0, Sampling.Progress.NOBODY), x);
-            var pictures = new ArrayList<Picture>();
-            for (int i = 0; i < prompts.size(); i++) pictures.add(Picture.of(network.size(), network.size(), network.channels(), Arrays.copyOfRange(painted, i * numbers, (i + 1) * numbers)));
-            return pictures;
-        }
     }
 }

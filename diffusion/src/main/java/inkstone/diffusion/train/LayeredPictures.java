@@ -100,6 +100,9 @@ public final class LayeredPictures implements PictureSource {
         return laid(parts.entrySet().stream().map(layer -> layer.getValue().stream().filter(part -> part.name.equals(names.get(layer.getKey()))).findFirst().orElse(layer.getValue().getFirst())).toList());
     }
 
+    /** Of the parts of a layer. */
+    public List<String> names(String layer) { return parts.get(layer).stream().map(Part::name).toList(); }
+
     private Picture laid(List<Part> chosen) {
         var rgb = new byte[size * size * 3];
         java.util.Arrays.fill(rgb, (byte) 255);

@@ -16,28 +16,23 @@ import java.util.zip.CRC32C;
 
 /** Batches without end from several sources: the i-th is a function of seed and i, whatever came before, so that a run can go on at any of them. One thread. */
 final class PictureBatches {
-    /** @param weight share of the pictures that come from it, in proportion to the others' */
-    record Weighted(PictureSource source, double weight) {}
-
-    private final List<Weighted> sources;
+    private final PictureSources sources;
     private final DitConfig config;
     private final Objective objective;
     private final Tokenizer tokenizer;
     private final int rows;
     private final double textDrop;
     private final long seed;
-    private final double all;
     private long next;
 
-    PictureBatches(List<Weighted> sources, DitConfig config, Objective objective, Tokenizer tokenizer, int rows, double textDrop, long seed) {
-        this.sources = List.copyOf(sources);
+    PictureBatches(PictureSources sources, DitConfig config, Objective objective, Tokenizer tokenizer, int rows, double textDrop, long seed) {
+        this.sources = sources;
         this.config = config;
         this.objective = objective;
         this.tokenizer = tokenizer;
         this.rows = rows;
         this.textDrop = textDrop;
         this.seed = seed;
-        all = sources.stream().mapToDouble(Weighted::weight).sum();
     }
 
     PictureBatch next() {
@@ -45,19 +40,11 @@ final class PictureBatches {
         var pictures = new ArrayList<Captioned>();
         var noises = new double[rows];
         for (int i = 0; i < rows; i++) {
-            var drawn = source(random.nextDouble() * all).draw(random);
+            var drawn = sources.draw(random);
             pictures.add(random.nextDouble() < textDrop ? new Captioned(drawn.picture(), "") : drawn);
             noises[i] = objective.draw(random);
         }
         return batch(pictures, noises, random);
-    }
-
-    private PictureSource source(double at) {
-        for (var weighted : sources) {
-            at -= weighted.weight;
-            if (at < 0) return weighted.source;
-        }
-        return sources.getLast().source;
     }
 
     /** These pictures at these levels of noise. */
@@ -103,7 +90,7 @@ final class PictureBatches {
     private String mark() {
         var checksum = new CRC32C();
         checksum.update("%d %s %s %s".formatted(rows, textDrop, seed, objective).getBytes(StandardCharsets.UTF_8));
-        for (var weighted : sources) checksum.update("%s %s".formatted(weighted.weight, weighted.source.count()).getBytes(StandardCharsets.UTF_8));
+        for (var weighted : sources.sources()) checksum.update("%s %s".formatted(weighted.weight(), weighted.source().count()).getBytes(StandardCharsets.UTF_8));
         return "%08x".formatted(checksum.getValue());
     }
 }

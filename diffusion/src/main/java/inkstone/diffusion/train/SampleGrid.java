@@ -11,12 +11,12 @@ import java.util.List;
 import javax.imageio.ImageIO;
 
 /** Pictures of one size side by side in rows, as a PNG file that people look at. */
-final class SampleGrid {
+public final class SampleGrid {
     private static final int COLUMNS = 8, GAP = 4, ENLARGED = 3;
 
     private SampleGrid() {}
 
-    static void write(List<Picture> pictures, Path file) throws IOException {
+    public static void write(List<Picture> pictures, Path file) throws IOException {
         int width = pictures.getFirst().width() * ENLARGED, height = pictures.getFirst().height() * ENLARGED, columns = Math.min(COLUMNS, pictures.size()), rows = Math.ceilDiv(pictures.size(), columns);
         var image = new BufferedImage(columns * (width + GAP) + GAP, rows * (height + GAP) + GAP, BufferedImage.TYPE_INT_RGB);
         var background = new int[image.getWidth() * image.getHeight()];

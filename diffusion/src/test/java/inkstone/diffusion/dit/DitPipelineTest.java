@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import inkstone.diffusion.ImagePipeline;
 import inkstone.diffusion.ImageRequest;
 import inkstone.diffusion.Picture;
+import inkstone.diffusion.sampling.Sampler;
 import inkstone.diffusion.train.DiffusionConfig;
 import inkstone.diffusion.train.DiffusionTraining;
 import inkstone.tensor.cpu.CpuBackend;
@@ -16,6 +17,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CancellationException;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -26,6 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 final class DitPipelineTest {
     private static CpuBackend backend;
     private static DitPipeline pipeline;
+    private static Path file;
 
     @BeforeAll static void open(@TempDir Path folder) throws IOException {
         backend = new CpuBackend(2);
@@ -35,8 +38,9 @@ final class DitPipelineTest {
             """);
         var run = new DiffusionTraining(DiffusionConfig.read(config), config, backend, 2);
         run.run(new TrainingControl(), (_, _, _) -> { }, _ -> { });
-        pipeline = DitPipeline.open(run.model(), backend, false);
-        assertEquals(pipeline.info(), DitPipeline.info(run.model(), false));
+        file = run.model();
+        pipeline = DitPipeline.open(file, backend, false);
+        assertEquals(pipeline.info(), DitPipeline.info(file, false));
     }
 
     @AfterAll static void close() {
@@ -73,8 +77,18 @@ final class DitPipelineTest {
             assertEquals(8, step.predicted().width());
             assertEquals(8, step.noisy().width());
         });
-        assertEquals(java.util.List.of(1, 2, 3), steps);
+        assertEquals(List.of(1, 2, 3), steps);
         assertThrows(CancellationException.class, () -> pipeline.paint(request("a star"), _ -> { throw new CancellationException(); }));
+    }
+
+    /** A sheet's picture is the pipeline's before it is enlarged, up to the rounding of sums over other numbers of rows. */
+    @Test void sheetsAreOfTheSamePictures() throws IOException {
+        var last = new Picture[1];
+        pipeline.paint(request("a red circle").withSeed(5).withSampler("euler_a", null), step -> last[0] = step.noisy());
+        try (var model = DitModel.open(file, backend)) {
+            var sheet = new DitSheet(model, backend, Sampler.EULER_A, 3, 3, 2).paint(List.of("a star", "two blue rings", "a red circle"), 3);
+            for (int i = 0; i < last[0].bytes().length; i++) assertEquals(last[0].bytes()[i] & 0xFF, sheet.get(2).bytes()[i] & 0xFF, 1);
+        }
     }
 
     @Test void whatItCannotDoIsSaid() {

@@ -110,6 +110,10 @@ final class PictureSourcesTest {
             assertEquals(drawn.caption().contains("veil") ? 127 : 255, drawn.picture().at(0, 0, 0));
         }
         assertTrue(captions.containsAll(Set.of("veil head, red body", "veil head, square red body, pixel", "red body")), captions.toString());
+        for (var name : List.of("none", "veil")) {
+            var asked = Map.of("bodies", "square red", "heads", name);
+            assertEquals(name, new PartsJudge(source).nearest(source.of(asked), "heads", asked, List.of(Map.of())));
+        }
         var held = new LayeredPictures(folder.resolve("parts.zip"), folder.resolve("parts.json"), layers, null, 4, List.of(new LayeredPictures.Held(Map.of("bodies", "square red", "heads", "veil"))));
         for (int i = 0; i < 100; i++) assertFalse(held.draw(random).caption().contains("veil"));
         assertThrows(ModelException.class, () -> new LayeredPictures(folder.resolve("parts.zip"), folder.resolve("parts.json"), layers, null, 4, List.of(new LayeredPictures.Held(Map.of("heads", "hat")))));
