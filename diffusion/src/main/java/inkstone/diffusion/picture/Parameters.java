@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.regex.Pattern;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -25,6 +26,7 @@ public record Parameters(String prompt, String negative, Map<String, String> fie
     private static final String NEGATIVE = "Negative prompt:";
     /** A last line with fewer fields is part of the prompt. */
     private static final int FEWEST_FIELDS = 3;
+    private static final Pattern NAME = Pattern.compile("[\\p{L}\\p{N}_][\\p{L}\\p{N}_ /-]+"), PLAIN = Pattern.compile("[^,:\n\"]*");
     private static final JsonMapper JSON = JsonMapper.shared();
 
     /**
@@ -58,7 +60,7 @@ public record Parameters(String prompt, String negative, Map<String, String> fie
         var text = new StringBuilder(prompt);
         if (!negative.isEmpty()) text.append('\n').append(NEGATIVE).append(' ').append(negative);
         text.append('\n');
-        fields.forEach((name, value) -> text.append(name).append(": ").append(value.matches("[^,:\n\"]*") ? value : JSON.writeValueAsString(value)).append(", "));
+        fields.forEach((name, value) -> text.append(name).append(": ").append(PLAIN.matcher(value).matches() ? value : JSON.writeValueAsString(value)).append(", "));
         if (!fields.isEmpty()) text.setLength(text.length() - 2);
         return text.toString();
     }
@@ -96,7 +98,7 @@ public record Parameters(String prompt, String negative, Map<String, String> fie
             while (start < line.length() && line.charAt(start) == ' ') start++;
             int quoted = start < line.length() && line.charAt(start) == '"' ? endOfString(line, start) : -1;
             int end = quoted >= 0 ? quoted : line.indexOf(',', start) < 0 ? line.length() : line.indexOf(',', start);
-            if (name.length() >= 2 && name.matches("[\\p{L}\\p{N}_][\\p{L}\\p{N}_ /-]*")) fields.putIfAbsent(name, quoted >= 0 ? unquoted(line.substring(start, end)) : line.substring(start, end).strip());
+            if (NAME.matcher(name).matches()) fields.putIfAbsent(name, quoted >= 0 ? unquoted(line.substring(start, end)) : line.substring(start, end).strip());
             at = end + 1;
         }
         return fields;

@@ -18,7 +18,7 @@ public record Prompt(List<Part> parts, List<Lora> loras) {
     private static final double STRONGER = 1.1;
     /** Beyond it no encoder's numbers mean anything. */
     private static final double MOST = 1000;
-    private static final Pattern LORA = Pattern.compile("<lora:([^:>]+)(?::([^>]*))?>");
+    private static final Pattern LORA = Pattern.compile("<lora:([^:<>]++)(?::([^<>]*+))?>");
     private static final Pattern WEIGHT = Pattern.compile(":\\s*([+-]?(?:\\d+\\.?\\d*|\\.\\d+))\\s*\\)");
     private static final Pattern BREAK = Pattern.compile("\\bBREAK\\b");
 

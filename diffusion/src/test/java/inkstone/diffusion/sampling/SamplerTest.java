@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.SplittableRandom;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
@@ -73,14 +74,14 @@ class SamplerTest {
     }
 
     @Test void everySamplerEndsWithTheVarianceOfTheData() {
-        int n = 20_000;
+        int n = 10_000;
         for (var sampler : Sampler.values()) for (var model : List.of(Levels.SD, Levels.FLOW3, Levels.EDM)) {
             if (sampler == Sampler.LCM) continue;                // takes D for a sample of the data, which only a distilled model's is
             double[] sigmas = (model == Levels.FLOW3 ? Schedule.TRAILING : Schedule.KARRAS).sigmas(model, 200);
-            var stream = NoiseGenerator.INKSTONE.source(5);
+            NoiseSource stream = fast(5);
             float[] end = sampler.sample(new Sampling(gaussian(model), sigmas, model, stream, -1, Sampling.Progress.NOBODY), Blend.of(0, new float[n], deviation(model, sigmas[0]), stream.normal(n)));
-            // Four standard errors of a variance are 4%; steps of first order add 3 more.
-            assertEquals(1, variance(end) / (S * S), 0.07, sampler + " for " + model);
+            // Four standard errors of a variance are 6%; steps of first order add 3 more.
+            assertEquals(1, variance(end) / (S * S), 0.09, sampler + " for " + model);
         }
     }
 
@@ -89,7 +90,7 @@ class SamplerTest {
         int n = 20_000;
         for (var sampler : Sampler.values()) for (var model : List.of(Levels.SD, Levels.FLOW3)) for (double eta : new double[]{-1, 0.3, 0.8}) {
             double[] sigmas = Schedule.SIMPLE.sigmas(model, 6);
-            var stream = NoiseGenerator.INKSTONE.source(8);
+            NoiseSource stream = fast(8);
             float[] start = model.noisy(constant(n, 2), stream.normal(n), sigmas[0]);
             sampler.sample(new Sampling((x, _) -> constant(x.length, 2), sigmas, model, stream, eta, (step, sigma, next, x, denoised) -> {
                 double mean = 0;
@@ -186,6 +187,16 @@ class SamplerTest {
     @Test void levelsMustFall() {
         var rising = new Sampling(gaussian(Levels.SD), new double[]{1, 2, 0}, Levels.SD, null, 0, Sampling.Progress.NOBODY);
         assertEquals("noise must fall with every step; after 1.0 came 2.0 (step 1)", assertThrows(IllegalArgumentException.class, () -> Sampler.EULER.sample(rising, new float[2])).getMessage());
+    }
+
+    /** For millions of numbers. */
+    private static NoiseSource fast(long seed) {
+        var random = new SplittableRandom(seed);
+        return n -> {
+            var values = new float[n];
+            for (int i = 0; i < n; i++) values[i] = (float) random.nextGaussian();
+            return values;
+        };
     }
 
     private static float[] constant(int n, float value) {
