@@ -73,20 +73,28 @@ public record Dit(DitConfig config, PromptEncoder text, Linear patches, Tensor p
         int count() { return lengths.shape().dim(0); }
     }
 
-    /** @param prompts tokens of each, 1 or more, as many as the text encoder reads at most */
-    public Prompts read(Scope scope, List<int[]> prompts) {
-        int longest = prompts.stream().mapToInt(prompt -> prompt.length).max().orElseThrow(), count = prompts.size();
+    /** @param prompts as many tokens each as the text encoder reads at most; a weight multiplies what it says of the token */
+    public Prompts read(Scope scope, List<WeighedTokens> prompts) {
+        int longest = prompts.stream().mapToInt(WeighedTokens::length).max().orElseThrow(), count = prompts.size(), width = config.text().dim();
         if (longest > config.text().length()) throw new IllegalArgumentException("a prompt has %d tokens, the model reads %d".formatted(longest, config.text().length()));
         int[] tokens = new int[count * longest], places = new int[count * longest], lengths = new int[count], first = new int[count];
         for (int i = 0; i < count; i++) {
-            lengths[i] = prompts.get(i).length;
+            lengths[i] = prompts.get(i).length();
             first[i] = i * longest;
-            System.arraycopy(prompts.get(i), 0, tokens, i * longest, lengths[i]);
+            System.arraycopy(prompts.get(i).tokens(), 0, tokens, i * longest, lengths[i]);
             for (int j = 0; j < longest; j++) places[i * longest + j] = j;
         }
         var counted = scope.ints(lengths);
         var states = text.forward(scope.ints(tokens), scope.ints(places), counted);
-        return new Prompts(states, counted, pooled.forward(states.gatherRows(scope.ints(first))));
+        var whole = pooled.forward(states.gatherRows(scope.ints(first)));
+        if (prompts.stream().anyMatch(WeighedTokens::isWeighed)) {
+            var factors = new float[count * longest * width];
+            for (int i = 0; i < count; i++) for (int j = 0; j < lengths[i]; j++) {
+                Arrays.fill(factors, (i * longest + j) * width, (i * longest + j + 1) * width, prompts.get(i).weights()[j]);
+            }
+            states = states.mul(scope.floats(factors, count * longest, width));
+        }
+        return new Prompts(states, counted, whole);
     }
 
     /**

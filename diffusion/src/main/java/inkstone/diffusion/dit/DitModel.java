@@ -1,5 +1,6 @@
 package inkstone.diffusion.dit;
 
+import inkstone.diffusion.prompt.Prompt;
 import inkstone.diffusion.sampling.Objective;
 import inkstone.tensor.Backend;
 import inkstone.tensor.ModelException;
@@ -73,16 +74,34 @@ public final class DitModel implements AutoCloseable {
     public String name() { return name; }
     public long parameters() { return parameters; }
 
-    /** The tokens of a prompt, at most as many as the model reads; of an empty one, or of a prompt that training dropped, the beginning alone. */
-    public int[] tokens(String prompt) { return tokens(tokenizer, dit.config().text().length(), prompt); }
+    /** A prompt in the notation of {@link Prompt}, at most as much of it as the model reads; of an empty one, as of one that training dropped, the beginning alone. */
+    public WeighedTokens tokens(String prompt) {
+        int length = dit.config().text().length();
+        var tokens = new int[length];
+        var weights = new float[length];
+        tokens[0] = tokenizer.bos();
+        weights[0] = 1;
+        int count = 1;
+        for (var part : Prompt.parse(prompt).parts()) for (int token : words(tokenizer, part.text())) {
+            if (count == length) break;
+            tokens[count] = token;
+            weights[count++] = (float) part.weight();
+        }
+        return new WeighedTokens(Arrays.copyOf(tokens, count), Arrays.copyOf(weights, count));
+    }
 
-    public static int[] tokens(Tokenizer tokenizer, int length, String prompt) {
-        int[] words = tokenizer.encode(MarkedText.untrusted(CaptionText.normalized(prompt)));
+    /** The tokens of a caption, in which nothing has a meaning of its own. */
+    public static WeighedTokens caption(Tokenizer tokenizer, int length, String caption) {
+        int[] words = words(tokenizer, caption);
         var tokens = new int[Math.min(length, words.length + 1)];
         tokens[0] = tokenizer.bos();
         System.arraycopy(words, 0, tokens, 1, tokens.length - 1);
-        return tokens;
+        var weights = new float[tokens.length];
+        Arrays.fill(weights, 1);
+        return new WeighedTokens(tokens, weights);
     }
+
+    private static int[] words(Tokenizer tokenizer, String text) { return tokenizer.encode(MarkedText.untrusted(CaptionText.normalized(text))); }
 
     @Override public void close() {
         tokenizer.close();

@@ -14,14 +14,14 @@ public final class GuidedDit implements Denoiser, AutoCloseable {
     private final Dit dit;
     private final Objective objective;
     private final Guidance guidance;
-    private final List<int[]> prompts;
+    private final List<WeighedTokens> prompts;
     private final Scope scope;
 
     /**
-     * @param prompts   tokens of each picture's
-     * @param negatives tokens of what guidance leads away from, as many; read only where there is guidance
+     * @param prompts   one for each picture
+     * @param negatives what guidance leads away from, as many; read only where there is guidance
      */
-    public GuidedDit(Dit dit, Objective objective, List<int[]> prompts, List<int[]> negatives, Guidance guidance, Backend backend) {
+    public GuidedDit(Dit dit, Objective objective, List<WeighedTokens> prompts, List<WeighedTokens> negatives, Guidance guidance, Backend backend) {
         this.dit = dit;
         this.objective = objective;
         this.guidance = guidance;

@@ -4,6 +4,7 @@ import inkstone.diffusion.Picture;
 import inkstone.diffusion.dit.Dit;
 import inkstone.diffusion.dit.DitConfig;
 import inkstone.diffusion.dit.DitModel;
+import inkstone.diffusion.dit.WeighedTokens;
 import inkstone.diffusion.sampling.Objective;
 import inkstone.tensor.ModelException;
 import inkstone.tokenizer.Tokenizer;
@@ -52,7 +53,7 @@ final class PictureBatches {
         int numbers = config.size() * config.size() * config.channels(), count = pictures.size();
         float[] input = new float[count * numbers], target = new float[count * numbers];
         double[] times = new double[count], weights = new double[count];
-        var prompts = new ArrayList<int[]>();
+        var prompts = new ArrayList<WeighedTokens>();
         for (int i = 0; i < count; i++) {
             float[] clean = values(pictures.get(i).picture());
             var preconditioning = objective.noise().preconditioning(noises[i]);
@@ -64,7 +65,7 @@ final class PictureBatches {
             }
             times[i] = objective.time(preconditioning);
             weights[i] = objective.weight(noises[i]);
-            prompts.add(DitModel.tokens(tokenizer, config.text().length(), pictures.get(i).caption()));
+            prompts.add(DitModel.caption(tokenizer, config.text().length(), pictures.get(i).caption()));
         }
         return new PictureBatch(prompts, times, Dit.toPatches(config, input), Dit.toPatches(config, target), weights);
     }

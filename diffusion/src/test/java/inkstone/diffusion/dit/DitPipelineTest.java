@@ -60,6 +60,8 @@ final class DitPipelineTest {
         assertNotEquals(first, painted(request("four blue squares")));
         assertNotEquals(first, painted(request("a red circle").withGuidance(1)));
         assertNotEquals(first, painted(request("a red circle").withNegative("blue")));
+        assertNotEquals(first, painted(request("a (red:1.5) circle")));
+        assertEquals(first, painted(request("A (red:1.0) circle!")));
         var two = pipeline.paint(request("a red circle").withCount(2), ImagePipeline.Watcher.NOBODY);
         assertEquals(first, two.get(0).picture());
         assertEquals(painted(request("a red circle").withSeed(1)), two.get(1).picture());

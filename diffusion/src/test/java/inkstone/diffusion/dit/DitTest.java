@@ -33,7 +33,7 @@ final class DitTest {
             var dit = Dit.of(config, new Random(parameters));
             var random = new SplittableRandom(2);
             float[] input = floats(random, 32), target = floats(random, 32);
-            var prompts = List.of(new int[] {0, 3, 2}, new int[] {0, 5});
+            var prompts = List.of(new WeighedTokens(new int[] {0, 3, 2}, new float[] {1, 1.3f, 1}), new WeighedTokens(new int[] {0, 5}, new float[] {1, 1}));
             loss(scope, dit, input, target, prompts, true);
             parameters.tensors().forEach((name, parameter) -> {
                 var values = java.lang.foreign.ValueLayout.JAVA_FLOAT;
@@ -57,7 +57,7 @@ final class DitTest {
         return values;
     }
 
-    private static double loss(Scope scope, Dit dit, float[] input, float[] target, List<int[]> prompts, boolean back) {
+    private static double loss(Scope scope, Dit dit, float[] input, float[] target, List<WeighedTokens> prompts, boolean back) {
         scope.reset();
         var error = dit.forward(scope.floats(input, 8, 4), new double[] {100, 600}, dit.read(scope, prompts)).add(scope.floats(target, 8, 4));
         var loss = error.mul(error).sum();
