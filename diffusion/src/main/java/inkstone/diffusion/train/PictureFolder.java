@@ -6,7 +6,9 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.random.RandomGenerator;
@@ -51,7 +53,7 @@ public final class PictureFolder implements PictureSource {
         var all = files.containsKey(CAPTIONS) ? listed(files.get(CAPTIONS), settings) : besides(files, settings);
         rows = new ArrayList<>();
         kept = new ArrayList<>();
-        pictures = new java.util.HashMap<>();
+        pictures = new HashMap<>();
         for (var row : all) {
             if (held.contains(row.file)) continue;
             var bytes = files.get(row.file);
@@ -62,7 +64,7 @@ public final class PictureFolder implements PictureSource {
         if (rows.isEmpty()) throw new ModelException("%s: no picture with a caption; expected %s with lines {\"file\": .., \"caption\": ..}, or a .txt beside each picture".formatted(path, CAPTIONS));
     }
 
-    private static boolean isPicture(String file) { return file.toLowerCase(java.util.Locale.ROOT).matches(".*\\.(png|jpe?g|gif|bmp)"); }
+    private static boolean isPicture(String file) { return file.toLowerCase(Locale.ROOT).matches(".*\\.(png|jpe?g|gif|bmp)"); }
 
     private static List<Row> listed(byte[] captions, Settings settings) {
         var found = new ArrayList<Row>();
@@ -137,6 +139,16 @@ public final class PictureFolder implements PictureSource {
         }
         return new Picture(width, picture.height(), channels, bytes);
     }
+
+    /**
+     * A picture of the folder by itself.
+     *
+     * @param style empty where it has none
+     */
+    public record Entry(String file, String caption, String style, Picture picture) {}
+
+    /** The pictures that are drawn, or else ({@code false}) those kept for validation. */
+    public List<Entry> entries(boolean drawn) { return (drawn ? rows : kept).stream().map(row -> new Entry(row.file, row.caption, row.style, pictures.get(row.file))).toList(); }
 
     /* Whole captions: with its style a picture is one, without it may be any of several. */
     @Override public List<Captioned> validation(int count) {
