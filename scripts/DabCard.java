@@ -61,10 +61,9 @@ final class DabCard {
 
     public static void main(String[] arguments) throws IOException {
         Path file = Path.of(arguments[0]), folder = Path.of(arguments[1]), work = Path.of(arguments[2]);
-        var configFile = folder.resolve("config.json");
-        var config = DiffusionConfig.read(configFile);
+        var config = DiffusionConfig.read(work.resolve("config.json"));
         try (var backend = new CpuBackend(); var model = DitModel.open(file, backend)) {
-            var card = new DabCard(model, backend, HeldOut.read(folder.resolve(config.heldOut())), PictureSources.of(config, folder.toAbsolutePath(), (_, _, _) -> { }));
+            var card = new DabCard(model, backend, HeldOut.read(work.resolve(config.heldOut())), PictureSources.of(config, work.toAbsolutePath(), (_, _, _) -> { }));
             var measured = card.measured(file, folder, work, config);
             var readme = folder.resolve("README.md");
             var text = Files.readString(readme);
