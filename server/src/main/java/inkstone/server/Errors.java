@@ -1,13 +1,17 @@
 package inkstone.server;
 
+import inkstone.tensor.ModelException;
 import inkstone.transformer.ConstraintException;
 import inkstone.transformer.ContextFullException;
 import inkstone.transformer.QueueFullException;
 import io.javalin.config.RoutesConfig;
 import io.javalin.http.Context;
+import io.javalin.http.Handler;
 import io.javalin.http.HttpResponseException;
 import java.io.IOException;
+import java.util.NoSuchElementException;
 import org.eclipse.jetty.http.HttpException;
+import org.eclipse.jetty.io.EofException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tools.jackson.databind.node.ObjectNode;
@@ -52,6 +56,30 @@ final class Errors {
             default -> status < 500
                 ? new ApiException(status, "invalid_request_error", null, "bad_request", "the request is not understood (HTTP " + status + ")")
                 : new ApiException(status, "server_error", null, "internal_error", "the server failed on this request (HTTP " + status + ")");
+        };
+    }
+
+    /** The work of a route to the jobs. */
+    interface Work { void with(Context context) throws IOException, InterruptedException; }
+
+    /** What jobs object to, in the words that the API has for it. */
+    static Handler told(Work work) {
+        return context -> {
+            try {
+                work.with(context);
+            } catch (NoSuchElementException absent) {
+                throw ApiException.notFound(absent.getMessage());
+            } catch (QueueFullException full) {
+                throw ApiException.tooMany(full.getMessage());
+            } catch (IllegalStateException wrongMoment) {
+                throw new ApiException(409, "invalid_request_error", null, "wrong_moment", wrongMoment.getMessage());
+            } catch (IllegalArgumentException | ModelException | UnsupportedOperationException wrong) {
+                throw ApiException.invalid(null, wrong.getMessage());
+            } catch (EofException gone) {
+                throw gone;
+            } catch (IOException broken) {
+                throw new ApiException(500, "server_error", null, "file_failed", "a file on this machine could not be read or written: " + broken.getMessage());
+            }
         };
     }
 

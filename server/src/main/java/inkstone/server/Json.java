@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.regex.Pattern;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadConstraints;
 import tools.jackson.core.TokenStreamLocation;
@@ -16,11 +17,13 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.exc.MismatchedInputException;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
 /** JSON in and out: bodies are read whole, up to a limit of bytes and of nesting, before anything looks at them. */
 final class Json {
     private static final int MAX_DEPTH = 64, MAX_NUMBER_LENGTH = 64, MAX_NAME_LENGTH = 1_024;
+    private static final Pattern WHOLE = Pattern.compile("-?[0-9]{1,18}"), DECIMAL = Pattern.compile("-?[0-9]{1,18}(\\.[0-9]{1,18})?");
     private static final JsonMapper MAPPER = JsonMapper.builder(JsonFactory.builder().streamReadConstraints(
         StreamReadConstraints.builder().maxNestingDepth(MAX_DEPTH).maxNumberLength(MAX_NUMBER_LENGTH).maxNameLength(MAX_NAME_LENGTH).build()).build()).build();
 
@@ -67,6 +70,13 @@ final class Json {
         } catch (JacksonException problem) {
             throw ApiException.invalid(null, "the body is not JSON that can be read here%s: %s".formatted(place(problem.getLocation()), complaint(problem)));
         }
+    }
+
+    /** A field of a form as the number that it is; as text where it is none, which then is refused by name. */
+    static JsonNode number(String text) {
+        if (WHOLE.matcher(text).matches()) return JsonNodeFactory.instance.numberNode(Long.parseLong(text));
+        if (DECIMAL.matcher(text).matches()) return JsonNodeFactory.instance.numberNode(Double.parseDouble(text));
+        return JsonNodeFactory.instance.stringNode(text);
     }
 
     static Fields parse(byte[] body) {

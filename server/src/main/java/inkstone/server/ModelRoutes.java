@@ -1,21 +1,26 @@
 package inkstone.server;
 
+import inkstone.diffusion.ImageModelInfo;
 import inkstone.tokenizer.template.ChatTemplate;
 import inkstone.transformer.Embedder;
 import inkstone.transformer.LanguageModel;
 import io.javalin.http.Context;
+import java.util.List;
 import tools.jackson.databind.node.ObjectNode;
 
 /** What the server has and how it is: {@code GET /v1/models}, {@code /v1/models/{id}}, {@code /health} and {@code /api/studio}, which our own page reads. */
 final class ModelRoutes {
     private final Served served;
     private final boolean trains;
+    private final List<ImageModelInfo> painters;
     private final Traffic traffic;
     private final long started = System.currentTimeMillis() / 1_000;
 
-    ModelRoutes(Served served, boolean trains, Traffic traffic) {
+    /** @param painters models that paint; empty where none does */
+    ModelRoutes(Served served, boolean trains, List<ImageModelInfo> painters, Traffic traffic) {
         this.served = served;
         this.trains = trains;
+        this.painters = painters;
         this.traffic = traffic;
     }
 
@@ -28,17 +33,19 @@ final class ModelRoutes {
 
     void list(Context context) {
         var list = Json.object().put("object", "list");
-        list.putArray("data").add(model());
+        var data = list.putArray("data").add(model(served.model().name()));
+        painters.forEach(painter -> data.add(model(painter.name())));
         Json.answer(context, list);
     }
 
     void one(Context context) {
-        requireModel(context.pathParam("id"), served);
-        Json.answer(context, model());
+        var painter = painters.stream().map(ImageModelInfo::name).filter(context.pathParam("id")::equals).findFirst();
+        if (painter.isEmpty()) requireModel(context.pathParam("id"), served);
+        Json.answer(context, model(painter.orElse(served.model().name())));
     }
 
-    private ObjectNode model() {
-        return Json.object().put("id", served.model().name()).put("object", "model").put("created", started).put("owned_by", "inkstone");
+    private ObjectNode model(String name) {
+        return Json.object().put("id", name).put("object", "model").put("created", started).put("owned_by", "inkstone");
     }
 
     void health(Context context) {
@@ -66,7 +73,7 @@ final class ModelRoutes {
         studio.putObject("defaults").put("temperature", usual.temperature()).put("top_k", usual.topK()).put("top_p", usual.topP()).put("min_p", usual.minP())
             .put("repeat_penalty", usual.repetitionPenalty()).put("max_tokens", AnswerOptions.DEFAULT_MAX_TOKENS);
         studio.putObject("queue").put("active", traffic.active()).put("waiting", traffic.waiting());
-        studio.put("training", trains);
+        studio.put("training", trains).put("painting", !painters.isEmpty());
         Json.answer(context, studio);
     }
 }

@@ -1,9 +1,12 @@
 package inkstone.server;
 
+import inkstone.diffusion.ImageModelInfo;
+import inkstone.server.images.Paintings;
 import inkstone.server.jobs.Jobs;
 import io.javalin.Javalin;
 import io.javalin.compression.CompressionStrategy;
 import io.javalin.config.JavalinConfig;
+import io.javalin.config.SizeUnit;
 import io.javalin.util.JavalinBindException;
 import java.io.IOException;
 import java.net.BindException;
@@ -38,22 +41,24 @@ public final class StudioServer implements AutoCloseable {
         this.traffic = traffic;
     }
 
-    /** Without training. */
-    public static StudioServer start(ServerSettings settings, Served served) throws IOException { return start(settings, served, null); }
+    /** Without training and painting. */
+    public static StudioServer start(ServerSettings settings, Served served) throws IOException { return start(settings, served, null, null); }
 
     /**
-     * @param jobs what is trained here; null where nothing is. Whoever made them closes them, after the server
+     * @param jobs      what is trained here; null where nothing is. Whoever made them closes them, after the server
+     * @param paintings what is painted here; likewise
      * @throws BindException where the port is taken or the address is not one of this machine
      */
-    public static StudioServer start(ServerSettings settings, Served served, Jobs jobs) throws IOException {
+    public static StudioServer start(ServerSettings settings, Served served, Jobs jobs, Paintings paintings) throws IOException {
         TALKATIVE.forEach(logger -> logger.setLevel(Level.OFF));
         var traffic = new Traffic();
         var tickets = new Tickets();
         var filter = new SecurityFilter(settings, ContentPolicy.of(WebFiles.startPage()), traffic, tickets);
         var javalin = Javalin.create(config -> {
             configure(config, settings);
-            route(config, settings, served, jobs != null, filter, traffic);
+            route(config, settings, served, jobs != null, paintings == null ? List.of() : paintings.easel().models(), filter, traffic);
             if (jobs != null) new TrainingRoutes(jobs, traffic, settings.limits(), tickets).addTo(config.routes);
+            if (paintings != null) new ImageRoutes(paintings, traffic, settings, tickets).addTo(config.routes);
         });
         try {
             javalin.start();
@@ -72,6 +77,10 @@ public final class StudioServer implements AutoCloseable {
         /* Nothing is compressed: on this machine it costs more than it saves, and a compressor would hold event streams back. */
         config.http.compressionStrategy = CompressionStrategy.NONE;
         config.http.prefer405over404 = true;
+        /* Forms come with a picture and a mask; what is too large is refused before it is kept anywhere. */
+        config.jetty.multipartConfig.maxFileSize(settings.limits().formBytes(), SizeUnit.BYTES);
+        config.jetty.multipartConfig.maxTotalRequestSize(settings.limits().formBytes(), SizeUnit.BYTES);
+        config.jetty.multipartConfig.maxInMemoryFileSize(settings.limits().pictureBytes(), SizeUnit.BYTES);
         config.jetty.modifyHttpConfiguration(http -> http.setSendServerVersion(false));
         config.jetty.addConnector((server, http) -> {
             var connector = new ServerConnector(server, new HttpConnectionFactory(http));
@@ -83,7 +92,7 @@ public final class StudioServer implements AutoCloseable {
         config.jetty.modifyServer(server -> server.setErrorHandler(StudioServer::refuse));
     }
 
-    private static void route(JavalinConfig config, ServerSettings settings, Served served, boolean trains, SecurityFilter filter, Traffic traffic) {
+    private static void route(JavalinConfig config, ServerSettings settings, Served served, boolean trains, List<ImageModelInfo> painters, SecurityFilter filter, Traffic traffic) {
         var limits = settings.limits();
         var answers = new Answers(served, traffic, limits);
         var constraints = new Constraints(served.model().tokenizer());
@@ -91,7 +100,7 @@ public final class StudioServer implements AutoCloseable {
         var chats = new ChatRoutes(served, answers, constraints, adapters, limits);
         var completions = new CompletionRoutes(served, answers, constraints, adapters, limits);
         var embeddings = new EmbeddingRoutes(served, limits);
-        var models = new ModelRoutes(served, trains, traffic);
+        var models = new ModelRoutes(served, trains, painters, traffic);
         var routes = config.routes;
         Errors.addTo(routes);
         routes.before(filter::check);

@@ -1,15 +1,12 @@
 package inkstone.server;
 
-import inkstone.server.jobs.Feed;
 import inkstone.server.jobs.Job;
 import inkstone.server.jobs.JobJson;
-import inkstone.server.jobs.JobMessage;
 import inkstone.server.jobs.Jobs;
 import inkstone.server.jobs.Training;
 import inkstone.tensor.ModelException;
 import io.javalin.config.RoutesConfig;
 import io.javalin.http.Context;
-import io.javalin.http.Handler;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URLEncoder;
@@ -17,12 +14,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.time.Duration;
 import java.util.Locale;
 import java.util.NoSuchElementException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
-import org.eclipse.jetty.io.EofException;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
@@ -31,9 +26,6 @@ import tools.jackson.databind.node.ObjectNode;
  * {@code Last-Event-ID} what it has seen, and gets the rest.
  */
 final class TrainingRoutes {
-    /** How often a silent connection is looked at, and after how many looks it gets a sign of life. */
-    private static final Duration LOOK = Duration.ofMillis(200);
-    private static final int LOOKS_PER_PING = 25;
     private static final int LONGEST_QUESTION = 20_000, MOST_TOKENS = 1_024;
 
     private final Jobs jobs;
@@ -53,12 +45,12 @@ final class TrainingRoutes {
     void addTo(RoutesConfig routes) {
         routes.get("/api/training", context -> Json.answer(context, about()));
         routes.post("/api/training/files", this::upload);
-        routes.post("/api/training/samples/{sample}", told(context -> Json.answer(context.status(201), JobJson.of(jobs.uploads().add(context.pathParam("sample"))))));
-        routes.post("/api/training/report", told(context -> {
+        routes.post("/api/training/samples/{sample}", Errors.told(context -> Json.answer(context.status(201), JobJson.of(jobs.uploads().add(context.pathParam("sample"))))));
+        routes.post("/api/training/report", Errors.told(context -> {
             var settings = TuneRequest.of(Json.read(context.req(), limits.bodyBytes()));
             Json.answer(context, JobJson.of(jobs.training().report(jobs.uploads().file(settings.data()), settings)));
         }));
-        routes.post("/api/training/plan", told(context -> {
+        routes.post("/api/training/plan", Errors.told(context -> {
             var settings = TuneRequest.of(Json.read(context.req(), limits.bodyBytes()));
             Json.answer(context, JobJson.of(jobs.training().plan(jobs.uploads().file(settings.data()), settings)));
         }));
@@ -68,52 +60,31 @@ final class TrainingRoutes {
             jobs.seen().forEach(data::add);
             Json.answer(context, list);
         });
-        routes.post("/api/jobs", told(context -> answer(context.status(201), jobs.create(TuneRequest.of(Json.read(context.req(), limits.bodyBytes()))))));
+        routes.post("/api/jobs", Errors.told(context -> answer(context.status(201), jobs.create(TuneRequest.of(Json.read(context.req(), limits.bodyBytes()))))));
         routes.get("/api/jobs/events", context -> follow(context, null));
-        routes.get("/api/jobs/{id}", told(context -> answer(context, jobs.job(context.pathParam("id")))));
-        routes.delete("/api/jobs/{id}", told(context -> {
+        routes.get("/api/jobs/{id}", Errors.told(context -> answer(context, jobs.job(context.pathParam("id")))));
+        routes.delete("/api/jobs/{id}", Errors.told(context -> {
             jobs.delete(context.pathParam("id"));
             context.status(204);
         }));
-        routes.get("/api/jobs/{id}/points", told(this::points));
-        routes.get("/api/jobs/{id}/events", told(context -> follow(context, context.pathParam("id"))));
-        routes.get("/api/jobs/{id}/report", told(this::report));
+        routes.get("/api/jobs/{id}/points", Errors.told(this::points));
+        routes.get("/api/jobs/{id}/events", Errors.told(context -> follow(context, context.pathParam("id"))));
+        routes.get("/api/jobs/{id}/report", Errors.told(this::report));
         act(routes, "pause", jobs::pause);
         act(routes, "resume", jobs::resume);
         act(routes, "cancel", jobs::cancel);
         act(routes, "finish", jobs::finish);
         act(routes, "undo", jobs::undo);
-        routes.post("/api/jobs/{id}/load", told(context -> load(context, context.pathParam("id"))));
-        routes.post("/api/jobs/{id}/unload", told(context -> load(context, null)));
-        routes.post("/api/jobs/{id}/compare", told(this::compare));
-        routes.get("/api/jobs/{id}/exports", told(this::exports));
-        routes.post("/api/jobs/{id}/exports/{export}", told(this::export));
-        routes.get("/api/jobs/{id}/exports/{export}", told(this::download));
+        routes.post("/api/jobs/{id}/load", Errors.told(context -> load(context, context.pathParam("id"))));
+        routes.post("/api/jobs/{id}/unload", Errors.told(context -> load(context, null)));
+        routes.post("/api/jobs/{id}/compare", Errors.told(this::compare));
+        routes.get("/api/jobs/{id}/exports", Errors.told(this::exports));
+        routes.post("/api/jobs/{id}/exports/{export}", Errors.told(this::export));
+        routes.get("/api/jobs/{id}/exports/{export}", Errors.told(this::download));
     }
 
     private void act(RoutesConfig routes, String action, Function<String, Job> change) {
-        routes.post("/api/jobs/{id}/" + action, told(context -> answer(context, change.apply(context.pathParam("id")))));
-    }
-
-    private interface Work { void with(Context context) throws IOException, InterruptedException; }
-
-    /** What the jobs object to, in the words that the API has for it. */
-    private static Handler told(Work work) {
-        return context -> {
-            try {
-                work.with(context);
-            } catch (NoSuchElementException absent) {
-                throw ApiException.notFound(absent.getMessage());
-            } catch (IllegalStateException wrongMoment) {
-                throw new ApiException(409, "invalid_request_error", null, "wrong_moment", wrongMoment.getMessage());
-            } catch (IllegalArgumentException | ModelException | UnsupportedOperationException wrong) {
-                throw ApiException.invalid(null, wrong.getMessage());
-            } catch (EofException gone) {
-                throw gone;
-            } catch (IOException broken) {
-                throw new ApiException(500, "server_error", null, "file_failed", "a file on this machine could not be read or written: " + broken.getMessage());
-            }
-        };
+        routes.post("/api/jobs/{id}/" + action, Errors.told(context -> answer(context, change.apply(context.pathParam("id")))));
     }
 
     private void answer(Context context, Job job) { Json.answer(context, jobs.seen(job.id())); }
@@ -189,22 +160,9 @@ final class TrainingRoutes {
         }
         var client = new Client(context.req());
         try (var feed = jobs.follow(job, after)) {
-            stream(new SseStream(context.res()), feed, client);
+            new SseStream(context.res()).relay(feed, client, traffic);
         }
         if (client.pipelining()) client.cut(context.res());
-    }
-
-    private void stream(SseStream out, Feed feed, Client client) throws InterruptedException {
-        try {
-            for (int silence = 0; !client.gone() && !traffic.stopping() && !feed.cut(); ) {
-                var message = feed.next(LOOK);
-                if (message == null) { if (++silence % LOOKS_PER_PING == 0) out.ping(); }
-                else if (message.kind() == JobMessage.Kind.KEPT) out.event(message.number(), message.json());
-                else out.event(message.json());
-            }
-        } catch (IOException gone) {
-            /* The client went away: there is nobody to tell. */
-        }
     }
 
     // What they have learned

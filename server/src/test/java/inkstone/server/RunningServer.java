@@ -1,5 +1,6 @@
 package inkstone.server;
 
+import inkstone.server.images.Paintings;
 import inkstone.server.jobs.Jobs;
 import inkstone.transformer.LanguageModel;
 import java.io.IOException;
@@ -11,10 +12,12 @@ record RunningServer(StudioServer server, FakeScheduler scheduler, LanguageModel
 
     static RunningServer start(FakeScheduler scheduler, String apiKey, Limits limits) throws IOException { return start(scheduler, apiKey, limits, null); }
 
-    static RunningServer start(FakeScheduler scheduler, String apiKey, Limits limits, Jobs jobs) throws IOException {
+    static RunningServer start(FakeScheduler scheduler, String apiKey, Limits limits, Jobs jobs) throws IOException { return start(scheduler, apiKey, limits, jobs, null); }
+
+    static RunningServer start(FakeScheduler scheduler, String apiKey, Limits limits, Jobs jobs, Paintings paintings) throws IOException {
         var model = FakeModel.create();
         var served = new Served(model, scheduler, FakeModel.CONTEXT, new Served.KvMemory("f16", FakeModel.CONTEXT, 4_096), 2);
-        return new RunningServer(StudioServer.start(new ServerSettings("127.0.0.1", 0, apiKey, limits), served, jobs), scheduler, model);
+        return new RunningServer(StudioServer.start(new ServerSettings("127.0.0.1", 0, apiKey, limits), served, jobs, paintings), scheduler, model);
     }
 
     int port() { return server.port(); }

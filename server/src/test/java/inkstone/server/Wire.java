@@ -6,6 +6,7 @@ import java.io.InputStream;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -38,6 +39,16 @@ final class Wire implements AutoCloseable {
     static JsonNode json(String text) { return JSON.readTree(text); }
 
     static Reply get(int port, String path, String... headers) throws IOException { return send(port, "GET", path, null, headers); }
+
+    /** The body of an answer of a known length, as bytes. */
+    static byte[] getBytes(int port, String path) throws IOException {
+        try (var wire = new Wire(port)) {
+            wire.write("GET", path, null);
+            var all = wire.socket.getInputStream().readAllBytes();
+            var head = new String(all, StandardCharsets.ISO_8859_1);
+            return Arrays.copyOfRange(all, head.indexOf("\r\n\r\n") + 4, all.length);
+        }
+    }
 
     static Reply post(int port, String path, String body, String... headers) throws IOException { return send(port, "POST", path, body, headers); }
 

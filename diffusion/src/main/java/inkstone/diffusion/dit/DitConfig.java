@@ -14,7 +14,7 @@ import inkstone.tensor.checkpoint.Metadata;
  * @param hidden   width of the feed-forward
  */
 public record DitConfig(int size, int channels, int patch, int dim, int layers, int heads, int hidden, Text text) {
-    private static final String ARCHITECTURE = "dit";
+    static final String ARCHITECTURE = "dit";
 
     /** @param length tokens of a prompt at most, the one that begins it included */
     public record Text(int vocabulary, int length, int dim, int layers, int heads, int hidden) {

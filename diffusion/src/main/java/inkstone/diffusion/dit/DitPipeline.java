@@ -42,6 +42,9 @@ public final class DitPipeline implements ImagePipeline {
     /** @param embedded whether the file came with the program */
     public static DitPipeline open(Path path, Backend backend, boolean embedded) throws IOException { return new DitPipeline(DitModel.open(path, backend), backend, embedded); }
 
+    /** Whether a file holds such a model. */
+    public static boolean recognises(Gguf file) { return DitConfig.ARCHITECTURE.equals(file.metadata().string("general.architecture", "")); }
+
     /** What a file's model is, without opening its weights. */
     public static ImageModelInfo info(Path path, boolean embedded) throws IOException {
         try (var file = Gguf.open(path)) {

@@ -20,10 +20,10 @@ import picocli.CommandLine.ScopeType;
 
 /** The command line: one program, a command for each job, {@code serve} where none is named. Exit codes: 0 done, 1 failed, 2 wrong usage. */
 @Command(name = "inkstone",
-    description = "A local studio for generative models: chats on this machine, in the browser, on the terminal and over an OpenAI-style API.",
+    description = "A local studio for generative models: chats and paints on this machine, in the browser, on the terminal and over an OpenAI-style API.",
     mixinStandardHelpOptions = true, versionProvider = Inkstone.Version.class, synopsisSubcommandLabel = "[COMMAND]", usageHelpAutoWidth = true,
     footer = {"", "Without a command: serve. Without -m: Ink, a very small model that comes with the program. Each command has its own --help."},
-    subcommands = {ServeCommand.class, ChatCommand.class, TokenizeCommand.class, EmbedCommand.class, LogitsCommand.class, PerplexityCommand.class, BenchCommand.class, ConvertCommand.class,
+    subcommands = {ServeCommand.class, ChatCommand.class, PaintCommand.class, TokenizeCommand.class, EmbedCommand.class, LogitsCommand.class, PerplexityCommand.class, BenchCommand.class, ConvertCommand.class,
         QuantizeCommand.class, ImatrixCommand.class, TrainCommand.class, MergeCommand.class, DataCommand.class, FineTuneCommand.class, ClassifyCommand.class})
 public final class Inkstone {
     private static final Set<String> ABOUT = Set.of("-h", "--help", "-V", "--version");

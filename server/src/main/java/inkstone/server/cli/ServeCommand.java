@@ -4,6 +4,8 @@ import inkstone.server.Limits;
 import inkstone.server.Served;
 import inkstone.server.ServerSettings;
 import inkstone.server.StudioServer;
+import inkstone.server.images.Easel;
+import inkstone.server.images.Paintings;
 import inkstone.server.jobs.Jobs;
 import inkstone.server.jobs.Training;
 import inkstone.server.tuning.FineTuning;
@@ -57,8 +59,15 @@ final class ServeCommand implements Callable<Integer> {
     private int parallel;
 
     @Option(names = "--data-dir", paramLabel = "DIR",
-        description = "Where training jobs, their data and what they learned are kept. Default: .inkstone in your home folder.")
+        description = "Where training jobs, their data, what they learned and what was painted are kept. Default: .inkstone in your home folder.")
     private Path dataFolder = Path.of(System.getProperty("user.home"), ".inkstone");
+
+    @Option(names = "--image-model", paramLabel = "MODEL",
+        description = "What paints: a .safetensors or .gguf file, or a folder as diffusers writes it; several with several --image-model. Default: the image model that comes with the program.")
+    private List<Path> imageModels = List.of();
+
+    @Option(names = "--upscaler", paramLabel = "FILE", description = "Makes pictures twice as large: a .safetensors file of a waifu2x network.")
+    private Path upscaler;
 
     @ArgGroup private Key key = new Key();
 
@@ -119,7 +128,7 @@ final class ServeCommand implements Callable<Integer> {
     private void listen(ServerSettings settings, Served served, Runnable warmUp) throws IOException, InterruptedException {
         var stop = new CountDownLatch(1);
         var stopped = new CountDownLatch(1);
-        try (var jobs = jobs(served); var server = StudioServer.start(settings, served, jobs)) {
+        try (var jobs = jobs(served); var paintings = paintings(settings); var server = StudioServer.start(settings, served, jobs, paintings)) {
             Runtime.getRuntime().addShutdownHook(new Thread(() -> {
                 stop.countDown();
                 awaitQuietly(stopped);
@@ -153,6 +162,20 @@ final class ServeCommand implements Callable<Integer> {
             return Jobs.open(dataFolder, training);
         } catch (IOException problem) {
             command.commandLine().getErr().println("inkstone: warning: no training: " + Inkstone.told(problem));
+            return null;
+        }
+    }
+
+    /** Null where nothing can be painted. A model that was named and cannot be used ends the program; a folder that cannot be is no reason not to chat. */
+    private Paintings paintings(ServerSettings settings) throws IOException {
+        var models = new PaintModels(modelOptions::another);
+        var sources = models.sources(imageModels);
+        if (sources.isEmpty()) return null;
+        var easel = new Easel(sources, upscaler == null ? null : models.enlarging(upscaler));
+        try {
+            return Paintings.open(dataFolder.resolve("images"), easel, settings.limits().paintings());
+        } catch (IOException problem) {
+            command.commandLine().getErr().println("inkstone: warning: no painting: " + Inkstone.told(problem));
             return null;
         }
     }

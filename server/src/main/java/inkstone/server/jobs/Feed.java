@@ -22,7 +22,7 @@ public final class Feed implements AutoCloseable {
     private long last;
 
     /** @param job whose events are wanted; null: of no job, only the jobs themselves */
-    Feed(String job, long after) {
+    public Feed(String job, long after) {
         this.job = job;
         this.last = after;
     }
@@ -32,7 +32,7 @@ public final class Feed implements AutoCloseable {
      *
      * @param known looks up what is known
      */
-    void begin(JobBus bus, Supplier<List<JobMessage>> known) {
+    public void begin(JobBus bus, Supplier<List<JobMessage>> known) {
         subscription = bus.subscribe(this::take);
         waiting.addAll(known.get());
     }

@@ -15,7 +15,7 @@ import java.util.logging.Logger;
  * Carries what jobs tell to whoever listens: Vert.x's event bus, within this process. A message is a line of JSON with headers that say whose it is, so it could
  * cross machines as it stands. Messages arrive in the order in which one thread at a time published them. Any thread.
  */
-final class JobBus implements AutoCloseable {
+public final class JobBus implements AutoCloseable {
     private static final String ADDRESS = "inkstone.jobs", JOB = "job", NUMBER = "number", KIND = "kind";
 
     /* It warns of each message that was on its way to a listener when that left. Held here: unheld loggers are forgotten. */
@@ -24,19 +24,19 @@ final class JobBus implements AutoCloseable {
     private final Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1).setWorkerPoolSize(1).setInternalBlockingPoolSize(1)
         .setFileSystemOptions(new FileSystemOptions().setFileCachingEnabled(false).setClassPathResolvingEnabled(false)));
 
-    JobBus() { TALKATIVE.setLevel(Level.SEVERE); }
+    public JobBus() { TALKATIVE.setLevel(Level.SEVERE); }
 
-    interface Subscription extends AutoCloseable {
+    public interface Subscription extends AutoCloseable {
         @Override void close();
     }
 
-    void publish(JobMessage message) {
+    public void publish(JobMessage message) {
         var headers = new DeliveryOptions().addHeader(JOB, message.job()).addHeader(NUMBER, Long.toString(message.number())).addHeader(KIND, message.kind().name().toLowerCase(Locale.ROOT));
         vertx.eventBus().publish(ADDRESS, message.json(), headers);
     }
 
     /** From the moment this returns, {@code listener} gets every message, on the bus's thread, which it must not hold up. */
-    Subscription subscribe(Consumer<JobMessage> listener) {
+    public Subscription subscribe(Consumer<JobMessage> listener) {
         var consumer = vertx.eventBus().<String>consumer(ADDRESS, message -> listener.accept(read(message)));
         consumer.completion().await();
         return () -> {

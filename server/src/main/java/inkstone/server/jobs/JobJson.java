@@ -19,11 +19,14 @@ public final class JobJson {
 
     public static ObjectNode of(Record value) { return MAPPER.valueToTree(value); }
 
-    static String text(JsonNode node) { return MAPPER.writeValueAsString(node); }
+    public static String text(JsonNode node) { return MAPPER.writeValueAsString(node); }
 
-    static Job job(String text) { return MAPPER.readValue(text, Job.class); }
+    static Job job(String text) { return read(text, Job.class); }
 
-    static JsonNode parse(String text) { return MAPPER.readTree(text); }
+    /** What {@link #of(Record)} made. */
+    public static <T extends Record> T read(String text, Class<T> type) { return MAPPER.readValue(text, type); }
+
+    public static JsonNode parse(String text) { return MAPPER.readTree(text); }
 
     static ObjectNode of(TrainingEvent event) {
         var json = MAPPER.createObjectNode();
@@ -60,7 +63,7 @@ public final class JobJson {
         return json;
     }
 
-    static ObjectNode object() { return MAPPER.createObjectNode(); }
+    public static ObjectNode object() { return MAPPER.createObjectNode(); }
 
     private static void number(ObjectNode json, String name, double value) {
         if (Double.isFinite(value)) json.put(name, value);

@@ -12,7 +12,6 @@ import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -95,7 +94,7 @@ public final class Jobs implements AutoCloseable {
      * @throws IOException where it cannot be written, or another Inkstone has it open
      */
     static Jobs open(Path folder, Training training, Duration undo) throws IOException {
-        make(folder.toAbsolutePath());
+        Folders.make(folder);
         var lock = FileChannel.open(folder.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
         Jobs jobs = null;
         boolean whole = false;
@@ -111,15 +110,6 @@ public final class Jobs implements AutoCloseable {
             if (!whole && jobs != null) jobs.close();
             else if (!whole) lock.close();
         }
-    }
-
-    /** For its owner's eyes alone, where the system knows such a thing: examples may be private. */
-    private static void make(Path folder) throws IOException {
-        if (Files.isDirectory(folder)) return;
-        Files.createDirectories(folder.getParent());
-        boolean posix = Files.getFileStore(folder.getParent()).supportsFileAttributeView("posix");
-        if (posix) Files.createDirectory(folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-        else Files.createDirectory(folder);
     }
 
     private static IOException taken(Path folder) {

@@ -87,7 +87,8 @@ public final class Uploads {
         throw new NoSuchElementException("the file of examples is not here any more; choose it again");
     }
 
-    static String newId(SecureRandom random) {
+    /** For URLs and names of files: 16 hexadecimal digits, which nobody guesses. */
+    public static String newId(SecureRandom random) {
         var bytes = new byte[8];
         random.nextBytes(bytes);
         return HexFormat.of().formatHex(bytes);
