@@ -67,12 +67,7 @@ public record DiffusionConfig(String name, Model model, String objective, List<D
 
     private DiffusionConfig checked() {
         need(model != null && model.dim != null && model.layers != null && model.heads != null, "model: how large shall it be? {\"size\": 32, \"patch\": 4, \"dim\": 192, \"layers\": 6, \"heads\": 6}");
-        need(data != null && !data.isEmpty(), "data: expected [{\"path\": FOLDER}], or {\"shapes\": true}");
-        for (var one : data) {
-            need(Boolean.TRUE.equals(one.shapes) == (one.path == null), "data: each source is {\"path\": FOLDER}, {\"path\": FOLDER, \"parts\": LIST, \"layers\": [..]} or {\"shapes\": true}");
-            need((one.layers == null) == (one.parts == null), "data: layers and the list of their parts go together");
-            need(one.weight == null || one.weight > 0 && one.weight < Double.POSITIVE_INFINITY, "data: expected a weight above 0, got " + one.weight);
-        }
+        check(data);
         need(training != null && training.steps != null, "training: expected {\"steps\": N}");
         need(validationShare() >= 0 && validationShare() <= 0.5, "validationShare: expected 0 to 0.5, got " + validationShare());
         need(batch() >= 1 && accumulate() >= 1, "training: expected batch and accumulate of 1 or more");
@@ -84,6 +79,15 @@ public record DiffusionConfig(String name, Model model, String objective, List<D
         schedule();
         adam();
         return this;
+    }
+
+    static void check(List<Data> data) {
+        need(data != null && !data.isEmpty(), "data: expected [{\"path\": FOLDER}], or {\"shapes\": true}");
+        for (var one : data) {
+            need(Boolean.TRUE.equals(one.shapes) == (one.path == null), "data: each source is {\"path\": FOLDER}, {\"path\": FOLDER, \"parts\": LIST, \"layers\": [..]} or {\"shapes\": true}");
+            need((one.layers == null) == (one.parts == null), "data: layers and the list of their parts go together");
+            need(one.weight == null || one.weight > 0 && one.weight < Double.POSITIVE_INFINITY, "data: expected a weight above 0, got " + one.weight);
+        }
     }
 
     private static void need(boolean condition, String message) {

@@ -12,18 +12,18 @@ public record PictureSources(List<Weighted> sources) {
     /** @param weight share of the pictures that come from it, in proportion to the others' */
     public record Weighted(PictureSource source, double weight) {}
 
-    /**
-     * Those of a configuration at its size, without what is held out.
-     *
-     * @param base folder that its paths are relative to
-     */
+    /** Those of a configuration at its size, without what is held out; {@code base} is the folder that its paths are relative to. */
     public static PictureSources of(DiffusionConfig config, Path base, Preparation preparation) throws IOException {
-        var held = config.heldOut() == null ? HeldOut.NOTHING : HeldOut.read(base.resolve(config.heldOut()));
-        int size = config.network(2).size();
+        return of(config.data(), config.heldOut(), config.network(2).size(), config.validationShare(), base, preparation);
+    }
+
+    /** @param heldOut file of what is held out, or null */
+    static PictureSources of(List<DiffusionConfig.Data> all, String heldOut, int size, double validationShare, Path base, Preparation preparation) throws IOException {
+        var held = heldOut == null ? HeldOut.NOTHING : HeldOut.read(base.resolve(heldOut));
         var sources = new ArrayList<Weighted>();
-        for (var data : config.data()) {
-            preparation.at("reading " + (data.path() == null ? "shapes" : data.path()), sources.size(), config.data().size());
-            sources.add(new Weighted(source(data, base, size, held, config.validationShare()), data.weight() == null ? 1 : data.weight()));
+        for (var data : all) {
+            preparation.at("reading " + (data.path() == null ? "shapes" : data.path()), sources.size(), all.size());
+            sources.add(new Weighted(source(data, base, size, held, validationShare), data.weight() == null ? 1 : data.weight()));
         }
         return new PictureSources(List.copyOf(sources));
     }

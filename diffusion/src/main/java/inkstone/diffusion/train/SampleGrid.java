@@ -12,7 +12,8 @@ import javax.imageio.ImageIO;
 
 /** Pictures of one size side by side in rows, as a PNG file that people look at. */
 public final class SampleGrid {
-    private static final int COLUMNS = 8, GAP = 4, ENLARGED = 3;
+    static final int COLUMNS = 8;
+    private static final int GAP = 4, ENLARGED = 3;
 
     private SampleGrid() {}
 
