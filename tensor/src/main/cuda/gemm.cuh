@@ -148,7 +148,17 @@ struct Tile {
   int accumulate;                 // whether to add to c
 };
 
-template <int FORMAT, bool A_DOWN, bool B_DOWN, int ROWS> DEVICE void product(const Tile &tile) {
+// Where the factors of a product come from, slice after slice, and to which row of C row i of A goes: here matrices whose rows lie one after the other; convolution.cuh has windows on pictures.
+struct Matrices {};
+
+template <bool K_DOWN> DEVICE Copies copies_of_a(const Matrices &, const Tile &t) { return copies<K_DOWN>(t.a, t.a_pitch, t.row, t.rows, t.k, t.k_end); }
+template <bool K_DOWN> DEVICE Copies copies_of_b(const Matrices &, const Tile &t) { return copies<K_DOWN>((const u16 *)t.b, t.b_pitch >> 1, t.column, t.columns, t.k, t.k_end); }
+DEVICE Share share_of_b(const Matrices &, const Tile &t) { return { t.b, t.b_pitch, t.column, t.columns }; }
+// Called before parts of a slice are read: that of the call before, or the next.
+DEVICE void turn_to(const Matrices &, Share &, int) {}
+DEVICE int row_of_c(const Matrices &, const Tile &t, int row) { return t.order ? t.order[row] : row; }
+
+template <int FORMAT, bool A_DOWN, bool B_DOWN, int ROWS, class FROM = Matrices> DEVICE void product(const Tile &tile, const FROM &from_where = FROM()) {
   DYNAMIC_SHARED(u8, shared);
   constexpr int STAGES = ROWS == 128 ? 3 : 4, A_BYTES = ROWS * SLICE * 2, STAGE = A_BYTES + COLUMNS * SLICE * 2;
   constexpr int ACROSS = ROWS == 128 ? 2 : 4, WIDTH = COLUMNS / ACROSS, PAIRS = WIDTH / 16;
@@ -158,9 +168,9 @@ template <int FORMAT, bool A_DOWN, bool B_DOWN, int ROWS> DEVICE void product(co
   int live = ROWS == 128 ? 4 : min(4, (tile.rows - tile.row + 15) >> 4);           // pieces of 16 rows that exist
   int slices = (tile.k_end - tile.k + SLICE - 1) / SLICE, first_slice = tile.k / SLICE;
 
-  Copies a = copies<A_DOWN>(tile.a, tile.a_pitch, tile.row, tile.rows, tile.k, tile.k_end), b;
-  if (COPIED) b = copies<B_DOWN>((const u16 *)tile.b, tile.b_pitch >> 1, tile.column, tile.columns, tile.k, tile.k_end);
-  Share share = { tile.b, tile.b_pitch, tile.column, tile.columns };
+  auto a = copies_of_a<A_DOWN>(from_where, tile);
+  auto b = copies_of_b<B_DOWN>(from_where, tile);
+  auto share = share_of_b(from_where, tile);
   u32 values[8];
 
   float sums[4][2 * PAIRS][4];
@@ -177,6 +187,7 @@ template <int FORMAT, bool A_DOWN, bool B_DOWN, int ROWS> DEVICE void product(co
     if (s < slices) {
       copy_slice<A_DOWN, ROWS>(a, stage);
       if (COPIED) copy_slice<B_DOWN, COLUMNS>(b, stage + A_BYTES);
+      else turn_to(from_where, share, first_slice + s);
 #pragma unroll 1
       for (int q = 0; !COPIED && q < 4; q += TOGETHER) {
         read_share<FORMAT, B_DOWN>(values, share, first_slice + s, tile.depth, q);
@@ -197,6 +208,7 @@ template <int FORMAT, bool A_DOWN, bool B_DOWN, int ROWS> DEVICE void product(co
     }
     copy_async_commit();
     int next_slice = first_slice + min(s + STAGES - 1, slices - 1);                 // at the end the last once more, into a stage that nobody reads: no branch between loads and products
+    if (!COPIED) turn_to(from_where, share, next_slice);
 #pragma unroll
     for (int half = 0; half < 2; half++) {
       if (!COPIED) read_share<FORMAT, B_DOWN>(values, share, next_slice, tile.depth, 2 * half);
@@ -251,7 +263,7 @@ template <int FORMAT, bool A_DOWN, bool B_DOWN, int ROWS> DEVICE void product(co
 #pragma unroll 1
     for (int r = warp; r < end; r += THREADS / 32) {
       int row = tile.row + 64 * part + r;
-      float *c = tile.c + (i64)(tile.order ? tile.order[row] : row) * tile.columns + tile.column;
+      float *c = tile.c + (i64)row_of_c(from_where, tile, row) * tile.columns + tile.column;
       if ((tile.columns & 3) == 0) {
         int at = 4 * lane;
         if (at >= left) continue;

@@ -38,7 +38,7 @@ final class CudaGradients implements Gradients {
         rope = new CudaRope(gpu);
         routing = new CudaRouting(gpu);
         tables = new CudaTables(gpu);
-        convolution = new CudaConvolution(gpu);
+        convolution = new CudaConvolution(gpu, linear);
         pictures = new CudaPictures(gpu);
         crossAttention = new CudaCrossAttention(gpu);
     }

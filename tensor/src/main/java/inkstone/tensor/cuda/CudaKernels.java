@@ -46,7 +46,7 @@ final class CudaKernels implements Kernels {
         rope = new CudaRope(gpu);
         routing = new CudaRouting(gpu);
         tables = new CudaTables(gpu);
-        convolution = new CudaConvolution(gpu);
+        convolution = new CudaConvolution(gpu, linear);
         pictures = new CudaPictures(gpu);
         crossAttention = new CudaCrossAttention(gpu);
     }

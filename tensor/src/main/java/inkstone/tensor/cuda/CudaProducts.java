@@ -7,13 +7,15 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * Products of matrices on the tensor cores (gemm.cuh), for {@link CudaLinear} and {@link CudaExperts}: which kernel, how many blocks, and in how many parts the sums are taken where the
+ * Products of matrices on the tensor cores (gemm.cuh), for {@link CudaLinear}, {@link CudaExperts} and {@link CudaConvolution}: which kernel, how many blocks, and in how many parts the sums are taken where the
  * tiles of the result alone would leave multiprocessors idle. Activations are rounded to bfloat16 in scratch memory; so are float weights whose rows do not begin at multiples of 16 bytes.
  */
 final class CudaProducts {
     /** Columns of a tile, rows of the tall tile and of the short one, and what is summed between two barriers: as in gemm.cuh. */
-    private static final int COLUMNS = 128, TALL = 128, SHORT = 64, SLICE = 32;
-    private static final int BLOCK = 128, SHARED = 48 << 10, ELEMENTS_BLOCK = 256;
+    static final int COLUMNS = 128, TALL = 128, SLICE = 32;
+    private static final int SHORT = 64;
+    static final int BLOCK = 128, SHARED = 48 << 10;
+    private static final int ELEMENTS_BLOCK = 256;
     /** Parts that a sum over k is taken in at most, and the slices that a part has at least: below, the parts' own sums cost more than the idle multiprocessors. */
     private static final int MOST_PARTS = 16, LEAST_SLICES = 8;
 
@@ -44,7 +46,7 @@ final class CudaProducts {
     // ---- scratch memory -----------------------------------------------------------------------------------------------------------------------------------
 
     /** Numbers of a row in bfloat16: whole chunks of 16 bytes. */
-    private static long padded(int columns) { return Math.ceilDiv(columns, 8) * 8L; }
+    static long padded(int columns) { return Math.ceilDiv(columns, 8) * 8L; }
 
     /** Bytes of a matrix in bfloat16, a multiple of 256. */
     static long roundedBytes(long rows, int columns) { return aligned(rows * padded(columns) * 2); }
@@ -57,7 +59,7 @@ final class CudaProducts {
     /** Rows of F32 [n, columns], or row order[i] / used of them, as bfloat16 at {@code to}. */
     void round(long to, Tensor x, long order, int used, long rows) { round(to, x.dtype(), x.data().address(), order, used, rows, x.shape().last()); }
 
-    private void round(long to, DType format, long from, long order, int used, long rows, int columns) {
+    void round(long to, DType format, long from, long order, int used, long rows, int columns) {
         long chunks = rows * (padded(columns) / 8);
         rounding.get(format).with(to).with(from).with(order).with(used).with(rows).with(columns).with((int) padded(columns)).launch(Math.ceilDiv(chunks, ELEMENTS_BLOCK), ELEMENTS_BLOCK);
     }
@@ -75,7 +77,7 @@ final class CudaProducts {
     }
 
     /** Slices of k in each part of the sum, for so many tiles of the result: two blocks for each multiprocessor, if k is long enough. */
-    private int split(long tiles, int k) {
+    int split(long tiles, int k) {
         int slices = Math.ceilDiv(k, SLICE);
         long parts = Math.clamp(2L * gpu.multiprocessors / Math.max(1, tiles), 1, Math.clamp(slices / LEAST_SLICES, 1, MOST_PARTS));
         return Math.max(1, Math.ceilDiv(slices, (int) parts));
@@ -86,7 +88,7 @@ final class CudaProducts {
         return partBytes(Math.ceilDiv(m, tileRows(direction, m, 1, n)) * Math.ceilDiv(n, COLUMNS), m, n, k);
     }
 
-    private long partBytes(long tiles, long m, int n, int k) {
+    long partBytes(long tiles, long m, int n, int k) {
         int parts = Math.ceilDiv(Math.ceilDiv(k, SLICE), split(tiles, k));
         return parts <= 1 ? 0 : aligned(parts * m * n * Float.BYTES);
     }
@@ -120,7 +122,7 @@ final class CudaProducts {
         if (!whole) sum(c, parts, bias, m * n, n, number, accumulate);
     }
 
-    private void sum(long c, long parts, Tensor bias, long count, int n, int number, boolean accumulate) {
+    void sum(long c, long parts, Tensor bias, long count, int n, int number, boolean accumulate) {
         sumParts.with(c).with(parts).with(bias).with(count).with(n).with(number).with(accumulate).launch(Math.ceilDiv(count, ELEMENTS_BLOCK), ELEMENTS_BLOCK);
     }
 

@@ -1,0 +1,4 @@
+// Convolutions with weights in Q4_1. A file for each format: a program compiles for its GPU only those that its model has.
+#include "convolution.cuh"
+
+CONVOLUTION(q4_1, Q4_1)
