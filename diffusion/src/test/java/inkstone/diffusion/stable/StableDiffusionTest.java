@@ -11,6 +11,7 @@ import inkstone.diffusion.Picture;
 import inkstone.diffusion.RandomPictureWeights;
 import inkstone.diffusion.TestDevices;
 import inkstone.diffusion.checkpoint.Companions;
+import inkstone.diffusion.checkpoint.TinyModels;
 import inkstone.diffusion.unet.UNetConfig;
 import inkstone.tensor.Backend;
 import java.io.IOException;

@@ -1,7 +1,6 @@
-package inkstone.diffusion.stable;
+package inkstone.diffusion.checkpoint;
 
 import inkstone.diffusion.RandomPictureWeights;
-import inkstone.diffusion.checkpoint.ParameterList;
 import inkstone.diffusion.text.ClipConfig;
 import inkstone.diffusion.text.ClipEncoder;
 import inkstone.diffusion.unet.UNet;
@@ -62,11 +61,13 @@ public final class TinyModels {
     }
 
     /** Stable Diffusion 1 in one file. */
-    public static Path stableDiffusion1(Path file, UNetConfig unet) throws IOException {
+    public static Path stableDiffusion1(Path file, UNetConfig unet) throws IOException { return stableDiffusion1(file, unet, AUTOENCODER, TEXT); }
+
+    static Path stableDiffusion1(Path file, UNetConfig unet, AutoencoderConfig autoencoder, ClipConfig text) throws IOException {
         var writer = new SafetensorsWriter();
         add(writer, parameters(w -> UNet.of(unet, w)), name -> "model.diffusion_model." + name, true);
-        add(writer, parameters(w -> Autoencoder.of(AUTOENCODER, w)), name -> "first_stage_model." + name, true);
-        add(writer, parameters(w -> ClipEncoder.of(TEXT, w)), name -> "cond_stage_model.transformer." + name, true);
+        add(writer, parameters(w -> Autoencoder.of(autoencoder, w)), name -> "first_stage_model." + name, true);
+        add(writer, parameters(w -> ClipEncoder.of(text, w)), name -> "cond_stage_model.transformer." + name, true);
         writer.write(file);
         return file;
     }
