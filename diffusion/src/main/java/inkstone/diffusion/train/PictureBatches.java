@@ -37,7 +37,7 @@ final class PictureBatches {
     }
 
     PictureBatch next() {
-        var random = new SplittableRandom(seed + 0x9E3779B97F4A7C15L * ++next);
+        var random = random(seed, ++next);
         var pictures = new ArrayList<Captioned>();
         var noises = new double[rows];
         for (int i = 0; i < rows; i++) {
@@ -46,6 +46,17 @@ final class PictureBatches {
             noises[i] = objective.draw(random);
         }
         return batch(pictures, noises, random);
+    }
+
+    /**
+     * Random numbers of a batch that have nothing to do with those of another. All of SplittableRandom's sequences are parts of one, its seed the place: seeds that lie even steps apart could give
+     * the same numbers a few places further, noise that a network learns by heart. So the place is hashed (the finalizer of MurmurHash3, a bijection).
+     */
+    static SplittableRandom random(long seed, long batch) {
+        long z = seed * 0xD1342543DE82EF95L + batch;
+        z = (z ^ z >>> 33) * 0xFF51AFD7ED558CCDL;
+        z = (z ^ z >>> 33) * 0xC4CEB9FE1A85EC53L;
+        return new SplittableRandom(z ^ z >>> 33);
     }
 
     /** These pictures at these levels of noise. */
