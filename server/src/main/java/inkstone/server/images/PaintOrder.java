@@ -32,8 +32,8 @@ public record PaintOrder(String model, String prompt, String negative, Integer w
     /** Pictures of one order. */
     public static final int MOST_PICTURES = 64;
     public static final int MOST_STEPS = 150;
-    /** Seeds that nobody chose are below this, as other programs draw them: short enough to be told and typed. */
-    public static final long RANDOM_SEEDS = 1L << 32;
+    /** Seeds that nobody chose are below this: short enough to be told and typed. */
+    public static final long RANDOM_SEEDS = 1_000_000;
 
     /**
      * One picture to paint.

@@ -7,6 +7,11 @@ export function setKey(key) {
   sessionStorage.setItem(KEY, key);
 }
 
+/** Whether requests carry a key. */
+export function hasKey() {
+  return sessionStorage.getItem(KEY) !== null;
+}
+
 /** What went wrong, told by kind, so that the page can offer the one action that helps. */
 export class ChatError extends Error {
   /** kind: "gone" (no server), "locked" (wants its key), "busy" (come back later), "full" (context length), "absent" (no such thing), "refused" (anything else the server says no to). */
@@ -125,6 +130,14 @@ export function upload(path, file, onProgress) {
     request.onerror = () => reject(new ChatError("gone", "the connection broke while the file was sent"));
     request.send(file);
   });
+}
+
+/** An address that an <img> can show: of a server with a key, which pictures cannot carry, the picture itself as a blob. Throws ChatError. */
+export async function keyed(url) {
+  if (!hasKey()) return url;
+  const response = await reach(url);
+  if (!response.ok) throw await refusal(response);
+  return URL.createObjectURL(await response.blob());
 }
 
 /** The vectors of texts, of length 1 each, and how many tokens they took. Throws ChatError. */

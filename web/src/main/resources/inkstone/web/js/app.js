@@ -1,5 +1,6 @@
-// <ink-app>: the shell. Sidebar with the places and the list of the current one; Chat (transcript, composer, settings) or Train. On smaller windows the list opens as a
-// drawer and the settings as a sheet. The address says the place: #train, #train/new, #train/a job's id; anything else is a chat's id.
+// <ink-app>: the shell. Sidebar with the places and the list of the current one; Chat (transcript, composer, settings), Images or Train. On smaller windows the list opens as
+// a drawer and the settings as a sheet. The address says the place: #images, #images/kept, #images/a picture's id; #train, #train/new, #train/a job's id; anything else is a
+// chat's id.
 
 import { html, nothing } from "lit";
 import { setKey } from "./api.js";
@@ -13,6 +14,8 @@ import { Session } from "./session.js";
 import "./chats.js";
 import "./compare.js";
 import "./composer.js";
+import "./images.js";
+import { Painting } from "./painting.js";
 import "./panel.js";
 import "./toast.js";
 import "./train.js";
@@ -28,15 +31,19 @@ class App extends SessionElement {
 
   #progress = "";
 
+  /* The parts of an address before an id. */
+  static #PLACES = ["images", "train"];
+
   constructor() {
     super();
     this.problem = "";
-    this.session = new Session(new Library());
+    this.painting = new Painting();
+    this.session = new Session(new Library(), this.painting);
     this.training = new Training();
     this.#opened();
     for (const query of [withSidebar, withPanel]) query.addEventListener("change", () => this.requestUpdate());
-    for (const each of [this.session, this.training]) each.addEventListener("announce", event => this.#say(event.detail));
-    this.training.addEventListener("change", () => this.#progressed());
+    for (const each of [this.session, this.training, this.painting]) each.addEventListener("announce", event => this.#say(event.detail));
+    for (const each of [this.training, this.painting]) each.addEventListener("change", () => this.#progressed());
     this.session.addEventListener("writing", () => history.replaceState(null, "", `#${this.session.chat.id}`));
     addEventListener("hashchange", () => this.#opened());
     addEventListener("storage", event => this.session.reload(event.key));
@@ -66,23 +73,26 @@ class App extends SessionElement {
     return true;
   }
 
-  /** A new chat, or where one trains a new job. */
+  /** A new chat, picture or job, as the place has it. */
   fresh() {
-    if (!this.#trains) return this.newChat();
-    location.hash = "train/new";
+    if (this.#place === "train") location.hash = "train/new";
+    else if (this.#place === "images") this.querySelector("ink-images").form();
+    else return this.newChat();
     return true;
   }
 
   goTo(place) {
-    if (place === "train" && !this.training.enabled) return false;
-    location.hash = place === "train" ? "train" : this.session.chat.id;
+    if ((place === "train" && !this.training.enabled) || (place === "images" && !this.painting.enabled)) return false;
+    location.hash = place === "chat" ? this.session.chat.id : place;
     return true;
   }
 
-  /** Stops what is being written; else leaves the field. Open dialogs and menus close by themselves. */
+  /** Stops what is being written or painted; else leaves the field. Open dialogs and menus close by themselves. */
   escape(field) {
     if (document.querySelector("dialog:modal, :popover-open")) return false;
+    const { running } = this.painting;
     if (this.session.writing) this.session.stop();
+    else if (this.#place === "images" && running && !field) this.painting.cancel(running.id);
     else field?.blur();
     return true;
   }
@@ -92,7 +102,7 @@ class App extends SessionElement {
   }
 
   step(by) {
-    if (this.#embeds || this.#trains) return false;
+    if (this.#embeds || this.#place !== "chat") return false;
     this.querySelector("ink-transcript").step(by);
     return true;
   }
@@ -110,7 +120,7 @@ class App extends SessionElement {
   #opened() {
     this.problem = "";
     for (const dialog of this.querySelectorAll("dialog[open]")) dialog.close();
-    if (this.#at === "train" || this.#at.startsWith("train/")) this.requestUpdate();
+    if (App.#PLACES.includes(this.#at.split("/")[0])) this.requestUpdate();
     else this.session.open(this.#at);
   }
 
@@ -118,15 +128,16 @@ class App extends SessionElement {
     return location.hash.slice(1);
   }
 
-  /* A server that does not train has no such place; until it has said so, what the address says is believed. */
-  get #trains() {
-    return (this.#at === "train" || this.#at.startsWith("train/")) && (this.training.enabled || !this.session.studio);
+  /* A server that does not train or paint has no such place; until it has said so, what the address says is believed. */
+  get #place() {
+    const place = this.#at.split("/")[0], { training, painting } = this, there = { train: training, images: painting }[place];
+    return there && (there.enabled || !this.session.studio) ? place : "chat";
   }
 
-  /* Beside Train on every page stands how far the running job is; nothing else of the shell depends on it. */
+  /* Beside Images and Train on every page stands how far the running job is; nothing else of the shell depends on it. */
   #progressed() {
-    const { running } = this.training, now = running ? `${running.id} ${Training.percent(running)}` : "";
-    if (now === this.#progress && !this.#trains) return;
+    const now = [[this.training, Training], [this.painting, Painting]].map(([{ running }, { percent }]) => running ? `${running.id} ${percent(running)}` : "").join();
+    if (now === this.#progress && this.#place === "chat") return;
     this.#progress = now;
     this.requestUpdate();
   }
@@ -138,10 +149,12 @@ class App extends SessionElement {
 
   willUpdate() {
     this.training.enable(this.session.studio?.training === true);
+    this.painting.enable(this.session.studio?.painting === true);
   }
 
   render() {
-    if (this.#trains) return this.#train();
+    if (this.#place === "train") return this.#train();
+    if (this.#place === "images") return this.#images();
     if (this.#embeds) return this.#withoutChats();
     const { session } = this, title = titleOf(session.chat);
     document.title = `${title} · Inkstone`;
@@ -182,7 +195,7 @@ class App extends SessionElement {
     return html`
       <header class="side">
         ${this.#brand()}
-        ${this.training.enabled ? this.#places("chat") : nothing}
+        ${this.training.enabled || this.painting.enabled ? this.#places("chat") : nothing}
         ${this.#machine()}
       </header>
       <main class="main" id="main" tabindex="-1">
@@ -213,15 +226,40 @@ class App extends SessionElement {
         <div class="sr" role="status" data-announce></div>
         <div class="dock notes"><div>${this.#notes()}</div></div>
       </main>
-      ${withSidebar.matches ? nothing : html`<nav class="bottom" aria-label="Main">${this.#toChat()}${this.#toTrain(true)}</nav>`}
+      ${this.#mainBar("train")}
       <ink-keys></ink-keys>
       <ink-toast></ink-toast>`;
+  }
+
+  #images() {
+    const at = this.#at.slice("images/".length), { painting } = this, link = (to, name, here) => html`<li><div class="conv" ?data-open=${here}><a href="#${to}" aria-current=${here ? "page" : nothing}><span>${name}</span></a></div></li>`;
+    document.title = "Images · Inkstone";
+    return html`
+      <header class="side">
+        ${this.#brand()}
+        ${this.#places("images")}
+        ${withSidebar.matches ? html`<nav class="side-list" aria-label="Collections"><h2 class="side-head">Collections</h2><ul>${link("images", "All pictures", at === "")}${link("images/kept", "Kept", at === "kept")}</ul></nav>` : nothing}
+        ${this.#machine()}
+      </header>
+      <main class="main" id="main" tabindex="-1">
+        ${painting.enabled ? html`<ink-images .painting=${painting} .at=${at} .wide=${withSidebar.matches}></ink-images>` : nothing}
+        <div class="sr" role="status" data-announce></div>
+        <div class="dock notes"><div>${this.#notes()}</div></div>
+      </main>
+      ${this.#mainBar("images")}
+      <ink-keys></ink-keys>
+      <ink-toast></ink-toast>`;
+  }
+
+  #mainBar(current) {
+    return withSidebar.matches ? nothing : html`<nav class="bottom" aria-label="Main">${this.#toChat()}${this.painting.enabled ? this.#toImages(current === "images") : nothing}${this.training.enabled ? this.#toTrain(current === "train") : nothing}</nav>`;
   }
 
   #places(current) {
     const place = (name, inside) => html`<li>${inside(name === current)}</li>`;
     return html`<nav class="nav" aria-label="Main"><ul>
       ${place("chat", here => this.#toChat(here))}
+      ${this.painting.enabled ? place("images", here => this.#toImages(here)) : nothing}
       ${this.training.enabled ? place("train", here => this.#toTrain(here)) : nothing}</ul></nav>`;
   }
 
@@ -229,10 +267,17 @@ class App extends SessionElement {
     return html`<a href="#${this.session.chat.id}" aria-current=${here ? "page" : nothing}><span class="seal">${icon("chat")}</span>Chat</a>`;
   }
 
+  #toImages(here) {
+    return this.#to("images", "Images", here, this.painting.running && Painting.percent(this.painting.running), "of a painting job");
+  }
+
   #toTrain(here) {
-    const { running } = this.training, percent = running && Training.percent(running);
-    return html`<a href="#train" aria-current=${here ? "page" : nothing}><span class="seal">${icon("train")}</span>Train${running
-      ? html`<span class="live"><span class="drop"></span><span>${percent}%</span><span class="sr"> of a training job done</span></span>` : nothing}</a>`;
+    return this.#to("train", "Train", here, this.training.running && Training.percent(this.training.running), "of a training job");
+  }
+
+  #to(place, name, here, percent, what) {
+    return html`<a href="#${place}" aria-current=${here ? "page" : nothing}><span class="seal">${icon(place)}</span>${name}${percent === undefined ? nothing
+      : html`<span class="live"><span class="drop"></span><span>${percent}%</span><span class="sr"> ${what} done</span></span>`}</a>`;
   }
 
   #brand() {
@@ -260,6 +305,7 @@ class App extends SessionElement {
     return html`<nav class="bottom" aria-label="Chat">
       <button type="button" aria-haspopup="dialog" @click=${() => this.#show("drawer")}><span class="seal">${icon("chat")}</span>Chats</button>
       <button type="button" @click=${() => this.newChat()}>${icon("plus")}New chat</button>
+      ${this.painting.enabled ? this.#toImages(false) : nothing}
       ${this.training.enabled ? this.#toTrain(false) : nothing}
       <button type="button" aria-haspopup="dialog" @click=${() => this.#show("sheet")}>${icon("settings")}Settings</button>
     </nav>`;

@@ -1,7 +1,7 @@
 // <ink-composer>: where one writes. Send turns into Stop in the same place; how full the model's context is stands beside it.
 
 import { html, nothing } from "lit";
-import { path } from "./conversation.js";
+import { orderIn, path } from "./conversation.js";
 import { SessionElement } from "./element.js";
 import { count } from "./format.js";
 import { icon } from "./icon.js";
@@ -22,9 +22,9 @@ class Composer extends SessionElement {
     const { session } = this, model = session.studio?.model;
     return html`<form class="composer" @submit=${this.#submit}>
       <label class="sr" for="ask">Message</label>
-      <textarea id="ask" rows="1" placeholder=${model?.chatTemplate === false ? "Begin a text" : "Ask something"} @keydown=${this.#key} @input=${this.#grow}></textarea>
+      <textarea id="ask" rows="1" placeholder="${model?.chatTemplate === false ? "Begin a text" : "Ask something"}${session.painting.enabled ? ", or /paint something" : ""}" @keydown=${this.#key} @input=${this.#grow}></textarea>
       <div class="row">${this.#fill(session.contextUsed, model?.contextLength)}
-        <div class="end">${session.writing
+        <div class="end">${session.painting.enabled ? html`<button class="btn ghost" type="button" aria-label="Paint what the message says" @click=${this.#paint}>${icon("brush")}<span class="desk-only">Paint</span></button>` : nothing}${session.writing
           ? html`<button class="btn primary" type="button" @click=${() => session.stop()}>${icon("stop")}Stop <kbd class="desk-only">Esc</kbd></button>`
           : html`<button class="btn primary" type="submit">${icon("send")}Send</button>`}</div></div>
     </form>`;
@@ -45,6 +45,14 @@ class Composer extends SessionElement {
     this.session.send(text);
     this.#area.value = "";
     this.#grow();
+  }
+
+  /* Paints what stands in the field; an empty one begins an order. */
+  #paint() {
+    const area = this.#area, text = area.value.trim();
+    if (!text.startsWith("/paint")) area.value = `/paint ${text}`;
+    if (text && orderIn(area.value)) this.querySelector("form").requestSubmit();
+    else area.focus();
   }
 
   #key(event) {

@@ -4,6 +4,7 @@
 // conversation = { version, id, title, created, updated, settings, chosen, messages }
 //   messages: [{ id, parent, role, text, time, state, ... }] in the order of their ids; parent 0 is the root
 //   chosen:   { parent: child } where the reader went to another branch than the newest
+//   paint:    the message is an order for a picture ("/paint ...") or what came of it: job is who paints it, pictures are the finished ones' ids
 //   state:    "writing" | "done" | "stopped" | "length" | "failed" for answers
 
 export const VERSION = 1;
@@ -84,6 +85,11 @@ export function titleOf(conversation) {
   return (space > TITLE_LENGTH / 2 ? cut.slice(0, space) : cut) + "…";
 }
 
+/** What a text orders to be painted; undefined where it is a question. */
+export function orderIn(text) {
+  return /^\/paint\s+(\S[^]*)$/.exec(text.trim())?.[1];
+}
+
 /**
  * What the model is given to write message `answer`: instructions, then the branch before it, then what it has written so far. An answer without words is
  * left out and the questions around it become one, because chat templates want question and answer in turn.
@@ -91,7 +97,7 @@ export function titleOf(conversation) {
 export function prompt(conversation, answer) {
   const messages = [];
   for (let m = message(conversation, answer); m; m = message(conversation, m.parent)) {
-    if (!m.text) continue;
+    if (!m.text || m.paint) continue;   // pictures are between others
     if (messages[0]?.role === m.role) messages[0].content = `${m.text}\n\n${messages[0].content}`;
     else messages.unshift({ role: m.role, content: m.text });
   }
@@ -114,7 +120,8 @@ export function accept(value) {
 function isMessage(m, index, all) {
   return Number.isInteger(m?.id) && m.id > (all[index - 1]?.id ?? 0) && typeof m.text === "string" && Number.isFinite(m.time)
     && (m.role === "user" || m.role === "assistant") && (m.parent === 0 || all.slice(0, index).some(other => other.id === m.parent))
-    && Object.values(m.facts ?? {}).every(Number.isFinite) && typeof (m.error?.message ?? "") === "string" && typeof (m.model ?? "") === "string";
+    && Object.values(m.facts ?? {}).every(Number.isFinite) && typeof (m.error?.message ?? "") === "string" && typeof (m.model ?? "") === "string"
+    && typeof (m.job ?? "") === "string" && Array.isArray(m.pictures ?? []) && (m.pictures ?? []).every(id => /^[0-9a-f]{16}$/.test(id));
 }
 
 function isPlain(value) {

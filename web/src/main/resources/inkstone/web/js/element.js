@@ -28,21 +28,24 @@ export class SessionElement extends InkElement {
   }
 }
 
-/** A component that shows something of training and is drawn anew when that changes, at most once a frame however much a run tells. */
-export class TrainingElement extends InkElement {
-  static properties = { training: { attribute: false } };
+/* A component that shows something of what its property `name` holds and is drawn anew when that changes, at most once a frame however much a run tells. */
+const showing = name => class extends InkElement {
+  static properties = { [name]: { attribute: false } };
   #frame = 0;
   #changed = () => { this.#frame ||= requestAnimationFrame(() => { this.#frame = 0; this.requestUpdate(); }); };
 
   connectedCallback() {
     super.connectedCallback();
-    this.training.addEventListener("change", this.#changed);
+    this[name].addEventListener("change", this.#changed);
   }
 
   disconnectedCallback() {
     super.disconnectedCallback();
-    this.training.removeEventListener("change", this.#changed);
+    this[name].removeEventListener("change", this.#changed);
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
   }
-}
+};
+
+export const TrainingElement = showing("training");
+export const PaintingElement = showing("painting");

@@ -6,9 +6,9 @@ import { InkElement } from "./element.js";
 const KEPT = "inkstone.letter-keys";
 
 const LIST = [
-  ["Enter", "send"], ["Shift Enter", "new line"], ["Esc", "stop the answer; close; leave the field"], ["Up", "in an empty field: edit the last question"],
-  ["Alt N", "new chat, or new job"], ["Alt 1, Alt 3", "Chat, Train"], ["Ctrl Enter", "start a job"], ["Space", "pause or continue a job in the list"], ["Ctrl Z", "undo, while a message offers it"], ["Alt Left, Alt Right", "earlier or later version of the message"],
-  ["F2, Delete", "rename or delete a chat in the list"], ["J, K", "next, previous message"], ["C, R, E", "copy, try again, edit the message"], ["?", "this list"],
+  ["Enter", "send"], ["Shift Enter", "new line"], ["Esc", "stop the answer or the picture; close; leave the field"], ["Up", "in an empty field: edit the last question"],
+  ["Alt N", "new chat, picture or job"], ["Alt 1, Alt 2, Alt 3", "Chat, Images, Train"], ["Ctrl Enter", "paint, or start a job"], ["Arrows", "in the film strip: step; in the gallery: move"], ["Space", "pause or continue a job in the list"], ["Ctrl Z", "undo, while a message offers it"], ["Alt Left, Alt Right", "earlier or later version of the message"],
+  ["F2, Delete", "rename or delete a chat in the list, or a picture"], ["J, K", "next, previous message"], ["C, R, E", "copy, try again, edit the message"], ["?", "this list"],
 ];
 
 const isField = element => element?.closest("textarea, select, input:not([type=range], [type=checkbox], [type=file])") !== null;
@@ -28,6 +28,7 @@ export class Keys {
     if (key === "Escape") return page.escape(field ? target : null);
     if (altKey && code === "KeyN") return page.fresh();                         // the key, not the letter: Option N is a dead key on a Mac
     if (altKey && code === "Digit1") return page.goTo("chat");
+    if (altKey && code === "Digit2") return page.goTo("images");
     if (altKey && code === "Digit3") return page.goTo("train");
     if (altKey && turn && key === "ArrowLeft") return turn.turnTo(-1) ?? true;
     if (altKey && turn && key === "ArrowRight") return turn.turnTo(1) ?? true;

@@ -22,10 +22,14 @@ export class Session extends EventTarget {
   #fresh = tree.create();
   #openId = "";
   #writing = new Map();   // chat id -> { id of the answer, abort }
+  #painting = new Map();  // job id -> { chat id, id of the message } of pictures that are not finished
 
-  constructor(library) {
+  /** painting: what paints in conversations. */
+  constructor(library, painting) {
     super();
     this.library = library;
+    this.painting = painting;
+    painting.addEventListener("change", () => this.#keepPainted());
   }
 
   // The open chat
@@ -57,11 +61,13 @@ export class Session extends EventTarget {
     this.#openId = id;
     this.editing = 0;
     this.unsaved = false;
+    for (const { id: message, job, pictures } of this.chat.messages) if (job && !pictures) this.#painting.set(job, { chat: this.chat.id, message });
     this.#changed();
   }
 
   // Writing
 
+  /** A question; "/paint ..." is an order for a picture, where there is a model that paints. */
   send(text) {
     this.#ask(tree.path(this.chat).at(-1)?.id ?? 0, text);
   }
@@ -76,9 +82,10 @@ export class Session extends EventTarget {
 
   /** Another answer to the same question. One that failed without a word, and that nothing follows, is replaced: there is nothing in it to keep. */
   retry(id) {
-    const { parent, state, text } = tree.message(this.chat, id), empty = state === "failed" && !text && tree.children(this.chat, id).length === 0;
+    const { parent, state, text, paint } = tree.message(this.chat, id), empty = state === "failed" && !text && tree.children(this.chat, id).length === 0;
     const [chat] = empty ? tree.remove(this.chat, id) : [this.chat];
-    this.#answer(chat, parent);
+    if (paint) this.#paint(chat, parent);
+    else this.#answer(chat, parent);
   }
 
   /** Goes on where an answer was cut off or stopped: the model is given its own words so far and adds to them. */
@@ -98,8 +105,41 @@ export class Session extends EventTarget {
   }
 
   #ask(parent, text) {
-    const [chat, question] = tree.add(this.chat, parent, { role: "user", text });
-    this.#answer(chat, question);
+    const paint = this.painting.enabled && tree.orderIn(text) !== undefined;
+    const [chat, question] = tree.add(this.chat, parent, { role: "user", text, ...(paint ? { paint } : {}) });
+    if (paint) this.#paint(chat, question);
+    else this.#answer(chat, question);
+  }
+
+  /* A picture in place of an answer. The message knows the job until the pictures are there. */
+  async #paint(chat, question) {
+    const [next, id] = tree.add(chat, question, { role: "assistant", text: "", state: "done", paint: true, model: this.painting.model?.name ?? "Images" });
+    this.#openId = next.id;
+    this.library.put(next);
+    this.#save(next.id);
+    this.dispatchEvent(new Event("writing"));
+    this.#changed();
+    const paints = fields => { this.#update(next.id, current => tree.change(current, id, fields)); this.#save(next.id); };
+    try {
+      const job = await this.painting.paint({ prompt: tree.orderIn(tree.message(next, question).text), model: this.painting.model?.name });
+      this.#painting.set(job.id, { chat: next.id, message: id });
+      paints({ job: job.id });
+    } catch (error) {
+      if (!(error instanceof api.ChatError)) throw error;
+      paints({ state: "failed", error: { kind: error.kind, message: error.message, retryAfter: error.retryAfter } });
+    }
+  }
+
+  /* What was finished since belongs to its conversation for good. */
+  #keepPainted() {
+    for (const [jobId, { chat, message }] of this.#painting) {
+      const job = this.painting.job(jobId);
+      if (!job || job.state === "running" || job.state === "waiting") continue;
+      this.#painting.delete(jobId);
+      if (!job.done.length || !this.library.get(chat)) continue;
+      this.#update(chat, current => tree.change(current, message, { pictures: job.done.map(({ id }) => id) }));
+      this.#save(chat);
+    }
   }
 
   #answer(chat, question) {

@@ -2,10 +2,11 @@
 
 import { html, nothing } from "lit";
 import { copy } from "./clipboard.js";
-import { children, versions } from "./conversation.js";
+import { children, message as find, orderIn, versions } from "./conversation.js";
 import { InkElement } from "./element.js";
 import { clock, rate, seconds, tokens } from "./format.js";
 import { icon } from "./icon.js";
+import "./painted.js";
 import "./prose.js";
 
 class Turn extends InkElement {
@@ -39,10 +40,16 @@ class Turn extends InkElement {
     return html`
       <div class="margin"><h2>${asked ? "You" : message.model}</h2>${asked ? html`<span>${clock(message.time)}</span>` : this.#facts()}</div>
       <div class="body">
-        ${this.editing ? this.#editor() : asked ? html`<p class="ask">${message.text}</p>` : html`<ink-prose .message=${message}></ink-prose>`}
+        ${this.editing ? this.#editor() : asked ? html`<p class="ask">${message.text}</p>` : this.#answer()}
         ${asked ? nothing : this.#note()}
         ${this.editing || message.state === "writing" ? nothing : this.#tools(asked)}
       </div>`;
+  }
+
+  #answer() {
+    const { session, message } = this;
+    if (!message.paint) return html`<ink-prose .message=${message}></ink-prose>`;
+    return session.painting.enabled ? html`<ink-painted .painting=${session.painting} .message=${message} .prompt=${orderIn(find(session.chat, message.parent)?.text ?? "") ?? ""}></ink-painted>` : html`<p class="quiet">A picture, which this server does not keep.</p>`;
   }
 
   updated() {
