@@ -25,6 +25,9 @@ record AttentionRows(Cells keys, Cells values, int[] table, int pageSize, int ma
         return table == null ? sequence + position : (long) table[sequence * maxPages + position / pageSize] * pageSize + position % pageSize;
     }
 
+    /** Whether keys, or values, of these positions are floats side by side, to be read where they lie. */
+    boolean inPlace(Cells cells, int from, int length) { return cells.dtype == DType.F32 && length <= run(from); }
+
     /** How many rows from this position on lie one after the other. */
     int run(int position) { return table == null ? Integer.MAX_VALUE : pageSize - position % pageSize; }
 

@@ -12,15 +12,15 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
- * Attention with an online softmax (Milakov & Gimelshein 2018, arXiv:1805.02867; Dao et al. 2022, arXiv:2205.14135): keys and values pass once in blocks of
- * {@link #BLOCK}, and no matrix of scores over the whole context is made. A task is a few neighbouring rows of one sequence and the query heads of one key-value head:
+ * Attention with an online softmax (Milakov & Gimelshein 2018, arXiv:1805.02867; Dao et al. 2022, arXiv:2205.14135): keys and values pass once in
+ * blocks, and no matrix of scores over the whole context is made. A task is a few neighbouring rows of one sequence and the query heads of one key-value head:
  * together the columns of two panel products, scores = queries · keysᵀ and mix += probabilities · values. Where a sequence has few rows, {@link SplitAttention} takes them.
  */
 final class CpuAttention {
-    /** Positions handled at once; a multiple of {@link Panels#ROWS} on every width. */
-    private static final int BLOCK = 64;
-    /** Columns of a task at most, unless one row alone has more heads on its key-value head. */
-    private static final int COLUMNS = 48;
+    /** Positions handled at once, multiples of {@link Panels#ROWS} on every width; where attention is causal a block on the diagonal is half wasted. */
+    private static final int CAUSAL_BLOCK = 64, BLOCK = 128;
+    /** Columns of a task at most, unless one row alone has more heads on its key-value head. Where all rows see all keys, many share the making of panels if there are enough for all threads. */
+    private static final int COLUMNS = 48, MOST_COLUMNS = 192;
 
     private final Workers workers;
     private final Scratch scratch, shared;
@@ -111,7 +111,9 @@ final class CpuAttention {
 
     /** @param counts how many positions each row attends; @param sequences the page-table line, or first key, of each row's sequence */
     private void run(long y, long q, AttentionRows keys, int[] counts, int[] sequences, Bias bias, AttentionShape shape) {
-        int group = shape.heads() / shape.kvHeads(), rows = Math.max(1, COLUMNS / group), count = 0;
+        int group = shape.heads() / shape.kvHeads(), count = 0;
+        long share = (long) counts.length * shape.heads() / (4L * workers.threads());
+        int rows = Math.max(1, (shape.causal() ? COLUMNS : (int) Math.clamp(share / Panels.COLUMNS * Panels.COLUMNS, COLUMNS, MOST_COLUMNS)) / group);
         var few = new SplitAttention(shape, keys, counts, sequences);
         var starts = new int[counts.length];                                          // of chunks for panels
         var ends = new int[counts.length];
@@ -127,7 +129,7 @@ final class CpuAttention {
             }
         }
         int chunks = count, panelTasks = chunks * shape.kvHeads(), tasks = panelTasks + few.plan(workers.threads());
-        var layout = new Layout(rows * group, shape.headDim(), shape.valueHeadDim());
+        var layout = Layout.of(Math.min(rows, counts.length) * group, shape);
         scratch.reserve(Math.max(chunks == 0 ? 1 : layout.bytes(), few.scratchBytes()));
         shared.reserve(few.sharedBytes());
         few.shared(shared.of(0));
@@ -149,6 +151,8 @@ final class CpuAttention {
         int count() { return (end - first) * group; }
         int row(int column) { return first + column / group; }
         int head(int column) { return keyHead * group + column % group; }
+        /** Address of what is added to its scores from position {@code from} on, or 0. */
+        long bias(int column, int from) { return bias == Bias.NONE ? 0 : bias.at(head(column), row(column), from); }
         /** Byte offset in q. */
         long query(int column) { return 4L * ((long) row(column) * shape.queryDim() + (long) head(column) * shape.headDim()); }
         /** Byte offset in y. */
@@ -156,26 +160,28 @@ final class CpuAttention {
     }
 
     /** A worker's scratch: whole tiles of columns, so that products need no cases for their edges. */
-    private record Layout(int columns, int headDim, int valueHeadDim, long base, long lanes) {
-        Layout(int columns, int headDim, int valueHeadDim) { this(Math.ceilDiv(columns, Panels.COLUMNS) * Panels.COLUMNS, headDim, valueHeadDim, 0, 0); }
-        Layout at(long base, long lanes) { return new Layout(columns, headDim, valueHeadDim, base, lanes); }
+    private record Layout(int columns, int block, int headDim, int valueHeadDim, long base, long lanes) {
+        static Layout of(int columns, AttentionShape shape) {
+            return new Layout(Math.ceilDiv(columns, Panels.COLUMNS) * Panels.COLUMNS, shape.causal() ? CAUSAL_BLOCK : BLOCK, shape.headDim(), shape.valueHeadDim(), 0, 0);
+        }
+        Layout at(long base, long lanes) { return new Layout(columns, block, headDim, valueHeadDim, base, lanes); }
 
         int valuePanels() { return Math.ceilDiv(valueHeadDim, Panels.ROWS); }
         long keyStride() { return 4L * headDim; }
-        long valueStride() { return 4L * valueHeadDim; }
         long mixStride() { return valuePanels() * Panels.STEP; }
-        long scoreStride() { return 4L * BLOCK; }
+        long scoreStride() { return 4L * block; }
         long keyPanel() { return headDim * Panels.STEP; }
-        long valuePanel() { return BLOCK * Panels.STEP; }
+        long valuePanel() { return block * Panels.STEP; }
 
         long queries() { return base; }
         long scores() { return queries() + Scratch.lines((long) columns * headDim); }
         long mix() { return scores() + columns * scoreStride(); }
         long largest() { return mix() + columns * mixStride(); }
         long sums() { return largest() + Scratch.lines(columns); }
-        long rows() { return sums() + Scratch.lines(columns); }
-        long panels() { return rows() + Scratch.lines((long) BLOCK * Math.max(headDim, valueHeadDim)); }
-        long bytes() { return panels() + Math.max(BLOCK / Panels.ROWS * keyPanel(), valuePanels() * valuePanel()) - base; }
+        long zeros() { return sums() + Scratch.lines(columns); }
+        long rows() { return zeros() + Panels.STEP; }
+        long panels() { return rows() + Scratch.lines((long) block * Math.max(headDim, valueHeadDim)); }
+        long bytes() { return panels() + Math.max(block / Panels.ROWS * keyPanel(), valuePanels() * valuePanel()) - base; }
     }
 
     private static void attend(long y, long q, AttentionRows keys, int[] counts, int sequence, Columns columns, Layout s) {
@@ -192,14 +198,14 @@ final class CpuAttention {
             most = Math.max(most, count);
         }
         MEMORY.asSlice(s.mix(), columns.count() * s.mixStride()).fill((byte) 0);
+        MEMORY.asSlice(s.zeros(), Panels.STEP).fill((byte) 0);
         // blocks begin at multiples of their length whatever the window, so that a row's sums do not depend on its neighbours
-        for (int from = first / BLOCK * BLOCK; from < most; from += BLOCK) {
-            int length = Math.min(BLOCK, most - from);
+        for (int from = first / s.block() * s.block(); from < most; from += s.block()) {
+            int length = Math.min(s.block(), most - from);
             scores(keys, sequence, from, length, columns, s);
             for (int c = 0; c < columns.count(); c++) {
                 int count = counts[columns.row(c)];
-                long added = columns.bias.at(columns.head(c), columns.row(c), from);
-                weigh(s, c, Math.clamp(shape.firstSeen(count) - from, 0, length), Math.clamp(count - from, 0, length), length, shape.softCap(), added);
+                weigh(s, c, Math.clamp(shape.firstSeen(count) - from, 0, length), Math.clamp(count - from, 0, length), length, shape.softCap(), columns.bias(c, from));
             }
             mix(keys, sequence, from, length, columns, s);
         }
@@ -210,27 +216,35 @@ final class CpuAttention {
 
     /** scores[c][i] = query c · key from + i. */
     private static void scores(AttentionRows keys, int sequence, int from, int length, Columns columns, Layout s) {
-        keys.gather(keys.keys(), sequence, from, length, columns.keyHead, 1, s.headDim(), s.headDim(), s.rows(), s.lanes());
-        MEMORY.asSlice(s.scores(), columns.count() * s.scoreStride()).fill((byte) 0);
+        long rows = rows(keys, keys.keys(), sequence, from, length, columns.keyHead, s.headDim(), s), stride = stride(keys, keys.keys(), from, length, s.headDim());
         for (int i = 0; i < length; i += Panels.ROWS) {
-            Panels.transpose(s.panels(), s.rows() + i * s.keyStride(), s.keyStride(), Math.min(Panels.ROWS, length - i), s.headDim());
+            Panels.transpose(s.panels(), rows + i * stride, stride, Math.min(Panels.ROWS, length - i), s.headDim());
             for (int c = 0; c < columns.count(); c += Panels.COLUMNS) {
                 long to = s.scores() + c * s.scoreStride() + 4L * i;
-                Panels.tile(to, s.scoreStride(), to, s.scoreStride(), s.panels(), s.queries() + c * s.keyStride(), s.keyStride(), 4, s.headDim());
+                Panels.tile(to, s.scoreStride(), s.zeros(), 0, s.panels(), s.queries() + c * s.keyStride(), s.keyStride(), 4, s.headDim());
             }
         }
     }
 
+    /** Where the keys or values of some positions lie as floats, a {@link #stride} apart: where they are, or else in scratch. */
+    private static long rows(AttentionRows keys, Cells cells, int sequence, int from, int length, int head, int dims, Layout s) {
+        if (keys.inPlace(cells, from, length)) return keys.at(cells, sequence, from, head, dims);
+        keys.gather(cells, sequence, from, length, head, 1, dims, dims, s.rows(), s.lanes());
+        return s.rows();
+    }
+
+    private static long stride(AttentionRows keys, Cells cells, int from, int length, int dims) { return keys.inPlace(cells, from, length) ? cells.rowBytes() : 4L * dims; }
+
     /**
      * Scores of column c become probabilities relative to the largest score so far; what was mixed before is scaled to it.
-     * The rows of keys are free by now and serve as scratch. Only the positions {@code first} to {@code end - 1} of the block are seen.
+     * What scratch has for rows is free by now. Only the positions {@code first} to {@code end - 1} of the block are seen.
      *
      * @param bias of all positions of the block, or 0
      */
     private static void weigh(Layout s, int c, int first, int end, int length, float softCap, long bias) {
         long scores = s.scores() + c * s.scoreStride(), seen = scores + 4L * first, largest = s.largest() + 4L * c, sum = s.sums() + 4L * c;
-        MEMORY.asSlice(scores, 4L * Math.min(first, end)).fill((byte) 0);
-        MEMORY.asSlice(scores + 4L * end, 4L * (length - end)).fill((byte) 0);
+        if (first > 0) MEMORY.asSlice(scores, 4L * Math.min(first, end)).fill((byte) 0);
+        if (end < length) MEMORY.asSlice(scores + 4L * end, 4L * (length - end)).fill((byte) 0);
         if (first >= end) return;
         if (softCap != 0) {
             CpuActivations.softCap(s.rows(), seen, end - first, softCap, s.lanes());
@@ -238,7 +252,7 @@ final class CpuAttention {
         }
         if (bias != 0) CpuRows.add(seen, seen, bias + 4L * first, end - first);
         float before = MEMORY.get(FLOAT, largest), now = RowTiles.largest(before, seen, end - first, s.lanes());
-        float correction = Exponential.exp(before - now), added = Exponential.exp(seen, seen, end - first, 1, now, s.lanes());
+        float correction = before == now ? 1 : Exponential.exp(before - now), added = Exponential.exp(seen, seen, end - first, 1, now, s.lanes());
         MEMORY.set(FLOAT, largest, now);
         MEMORY.set(FLOAT, sum, MEMORY.get(FLOAT, sum) * correction + added);
         if (correction != 1) CpuActivations.scale(s.mix() + c * s.mixStride(), s.mix() + c * s.mixStride(), correction, s.valueHeadDim());
@@ -246,10 +260,10 @@ final class CpuAttention {
 
     /** mix[c] += sum over i of probabilities[c][i] · value from + i */
     private static void mix(AttentionRows keys, int sequence, int from, int length, Columns columns, Layout s) {
-        keys.gather(keys.values(), sequence, from, length, columns.keyHead, 1, s.valueHeadDim(), s.valueHeadDim(), s.rows(), s.lanes());
+        long rows = rows(keys, keys.values(), sequence, from, length, columns.keyHead, s.valueHeadDim(), s), stride = stride(keys, keys.values(), from, length, s.valueHeadDim());
         for (int p = 0; p < s.valuePanels(); p++) {
             int d = p * Panels.ROWS;
-            Panels.slice(s.panels(), s.rows() + 4L * d, s.valueStride(), Math.min(Panels.ROWS, s.valueHeadDim() - d), length);
+            Panels.slice(s.panels(), rows + 4L * d, stride, Math.min(Panels.ROWS, s.valueHeadDim() - d), length);
             for (int c = 0; c < columns.count(); c += Panels.COLUMNS) {
                 long to = s.mix() + c * s.mixStride() + p * Panels.STEP;
                 Panels.tile(to, s.mixStride(), to, s.mixStride(), s.panels(), s.scores() + c * s.scoreStride(), s.scoreStride(), 4, length);

@@ -326,9 +326,15 @@ final class RowTiles {
             var next = FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER);
             most = most.blend(next, next.compare(GT, most));
         }
-        most.intoMemorySegment(MEMORY, lanes, ORDER);                                                                 // reduce
-        float largest = start;
-        for (int j = 0; j < L; j++) largest = Math.max(largest, MEMORY.get(FLOAT, lanes + 4L * j));
+        most.intoMemorySegment(MEMORY, lanes, ORDER);                                                                 // reduce, as Lanes.sum
+        var four = FloatVector.fromMemorySegment(QUAD, MEMORY, lanes, ORDER);
+        for (int j = 4; j < L; j += 4) {
+            var next = FloatVector.fromMemorySegment(QUAD, MEMORY, lanes + 4L * j, ORDER);
+            four = four.blend(next, next.compare(GT, four));
+        }
+        four.intoMemorySegment(MEMORY, lanes, ORDER);
+        float a = MEMORY.get(FLOAT, lanes), b = MEMORY.get(FLOAT, lanes + 4), c = MEMORY.get(FLOAT, lanes + 8), d = MEMORY.get(FLOAT, lanes + 12);
+        float ab = a > b ? a : b, cd = c > d ? c : d, largest = ab > cd ? ab : cd;
         for (; i < count; i++) if (MEMORY.get(FLOAT, x + 4L * i) > largest) largest = MEMORY.get(FLOAT, x + 4L * i);  // scalar tail
         return largest;
     }
