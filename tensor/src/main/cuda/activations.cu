@@ -114,6 +114,21 @@ REGISTER(map_relu_squared)
 KERNEL map_elu(float *y, const float *x, i64 count) { each(y, x, count, [](float z) { return z > 0.0f ? z : expm1f(z); }); }
 REGISTER(map_elu)
 
+// z times the share of a normal distribution below z, (1 + erf(z / sqrt(2))) / 2.
+DEVICE float normal_share(float z) { return 0.5f * erfcf(-0.70710678f * z); }
+
+KERNEL map_gelu_erf(float *y, const float *x, i64 count) { each(y, x, count, [](float z) { return z * normal_share(z); }); }
+REGISTER(map_gelu_erf)
+
+KERNEL map_quick_gelu(float *y, const float *x, i64 count) { each(y, x, count, [](float z) { return z * sigmoid(1.702f * z); }); }
+REGISTER(map_quick_gelu)
+
+KERNEL map_exp(float *y, const float *x, i64 count) { each(y, x, count, [](float z) { return expf(z); }); }
+REGISTER(map_exp)
+
+KERNEL leaky_relu(float *y, const float *x, float slope, i64 count) { each(y, x, count, [slope](float z) { return z > 0.0f ? z : slope * z; }); }
+REGISTER(leaky_relu)
+
 KERNEL map_softplus(float *y, const float *x, i64 count) { each(y, x, count, [](float z) { return (z > 0.0f ? z : 0.0f) + log1pf(expf(-fabsf(z))); }); }
 REGISTER(map_softplus)
 
@@ -182,6 +197,24 @@ REGISTER(map_relu_squared_gradient)
 
 KERNEL map_elu_gradient(float *dx, const float *dy, const float *x, i64 count) { each_slope(dx, dy, x, count, [](float z) { return z > 0.0f ? 1.0f : expf(z); }); }
 REGISTER(map_elu_gradient)
+
+KERNEL map_gelu_erf_gradient(float *dx, const float *dy, const float *x, i64 count) {
+  each_slope(dx, dy, x, count, [](float z) { return normal_share(z) + z * 0.3989422804f * expf(-0.5f * z * z); });
+}
+REGISTER(map_gelu_erf_gradient)
+
+KERNEL map_quick_gelu_gradient(float *dx, const float *dy, const float *x, i64 count) {
+  each_slope(dx, dy, x, count, [](float z) { float s = sigmoid(1.702f * z); return s * (1.0f + 1.702f * z * (1.0f - s)); });
+}
+REGISTER(map_quick_gelu_gradient)
+
+KERNEL map_exp_gradient(float *dx, const float *dy, const float *x, i64 count) { each_slope(dx, dy, x, count, [](float z) { return expf(z); }); }
+REGISTER(map_exp_gradient)
+
+KERNEL leaky_relu_gradient(float *dx, const float *dy, const float *x, float slope, i64 count) {
+  each_slope(dx, dy, x, count, [slope](float z) { return z > 0.0f ? 1.0f : slope; });
+}
+REGISTER(leaky_relu_gradient)
 
 KERNEL map_softplus_gradient(float *dx, const float *dy, const float *x, i64 count) { each_slope(dx, dy, x, count, [](float z) { return sigmoid(z); }); }
 REGISTER(map_softplus_gradient)

@@ -81,6 +81,7 @@ DEVICE void unpack(float v[8], const PieceQ8 &p) {
 
 // Rows of a paged cache. shift: log2(pageSize), or -1 where that is no power of two.
 struct Paged {
+  static constexpr bool BIASED = false;
   const int *positions, *sequences, *pageTable;
   int n, pageSize, shift, maxPages, window, manyRows;
 };

@@ -20,11 +20,18 @@ template <bool F16> DEVICE void multiply_halves(float d[4], const u32 a[4], cons
 struct Result { float *y, *mixes, *states; int *targets; int splits; };
 
 // Rows of a packed batch: those of one sequence share a start and are neighbours.
-struct Packed { const int *starts; int n, window; bool causal; };
+struct Packed { static constexpr bool BIASED = false; const int *starts; int n, window; bool causal; };
+
+// Sequences of `queries` rows, each with as many keys side by side as `keys`, of which the first lengths[sequence] count, all where lengths is null; bias [heads, queries, keys] may be null.
+struct Cross { static constexpr bool BIASED = true; const int *lengths; const float *bias; int n, queries, keys; };
 
 DEVICE i64 key_row(const Packed &, int, int position) { return position; }
 DEVICE int sequence_of(const Packed &, int) { return 0; }
 DEVICE int sequence_of(const Paged &p, int row) { return p.sequences[row]; }
+DEVICE i64 key_row(const Cross &c, int sequence, int position) { return (i64)sequence * c.keys + position; }
+DEVICE int sequence_of(const Cross &c, int row) { return row / c.queries; }
+DEVICE int rows_of(const Cross &c) { return c.n; }
+DEVICE int same_until(const Cross &c, int row, int end) { return min(end, (row / c.queries + 1) * c.queries); }
 DEVICE int rows_of(const Packed &p) { return p.n; }
 DEVICE int rows_of(const Paged &p) { return p.n; }
 
@@ -57,6 +64,11 @@ DEVICE void seen(const Packed &p, int row, int &from, int &to) {
     from = start;
     to = low;
   }
+}
+
+DEVICE void seen(const Cross &c, int row, int &from, int &to) {
+  from = 0;
+  to = c.lengths ? c.lengths[row / c.queries] : c.keys;
 }
 
 DEVICE void seen(const Paged &p, int row, int &from, int &to) {
@@ -209,6 +221,21 @@ DEVICE void flash(const Result &result, const float *q, const u8 *keys, const u8
         }
       }
       int tileBegin = begin + index * N;
+      if constexpr (Rows::BIASED) {
+        if (rows.bias) {
+#pragma unroll
+          for (int i = 0; i < 2; i++) {
+            if (row[i] < low || row[i] >= high) continue;
+            int head = firstHead + (wm * 16 + (lane >> 2) + 8 * i) % h.groupTile, key = tileBegin + wk * KEYS + 2 * quad;
+            const float *bias = rows.bias + ((i64)head * rows.queries + row[i] % rows.queries) * rows.keys;
+#pragma unroll
+            for (int j = 0; j < KEYS / 8; j++) {
+#pragma unroll
+              for (int e = 0; e < 2; e++) if (key + 8 * j + e < end) score[j][2 * i + e] += bias[key + 8 * j + e] * LOG2E;
+            }
+          }
+        }
+      }
       if (tileBegin < latest || tileBegin + N > soonest) {
         int key = tileBegin + wk * KEYS + 2 * quad;
 #pragma unroll

@@ -1,4 +1,4 @@
-// The way back through attention without a matrix of scores in memory (Dao et al. 2022, arXiv:2205.14135, appendix B). Must equal attention of ReferenceGradients.
+// The way back through attention without a matrix of scores in memory (Dao et al. 2022, arXiv:2205.14135, appendix B). Must equal attention and crossAttention of ReferenceGradients.
 //
 // q, k, v and dy are packed as bfloat16 [heads][n][width], widths filled up with zeros to a multiple of 16 (attention_gradient_pack). Then three passes of one shape: a block owns 16
 // rows for each of its warps (1 to 4) of one head, and meets the rows of the other side, 32 at a time, those of the next step arriving (cp.async) while these are worked on:
@@ -42,6 +42,28 @@ KERNEL attention_gradient_bounds(int *seesLow, int *seesHigh, int *seenLow, int 
   lone[i] = high - low == 1 && !sinks ? i : -1;
 }
 REGISTER(attention_gradient_bounds)
+
+// Stands for every row.
+#define EVERY -2
+
+// The same of sequences of `queries` rows of q with `keys` rows of k each, of which the first lengths[sequence] count, or all where lengths is null; n and all: rows of all sequences. Keys that do
+// not count are seen by an empty interval. loneKeys: EVERY where a key is all that its queries see. Grid: one thread a row of the longer side, blocks of 256.
+KERNEL attention_gradient_cross_bounds(int *seesLow, int *seesHigh, int *seenLow, int *seenHigh, int *lone, int *loneKeys, const int *lengths, int n, int all, int queries, int keys) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) {
+    int sequence = i / queries, length = lengths ? lengths[sequence] : keys;
+    seesLow[i] = sequence * keys;
+    seesHigh[i] = sequence * keys + length;
+    lone[i] = length == 1 ? sequence * keys : -1;
+  }
+  if (i < all) {
+    int sequence = i / keys, place = i % keys, length = lengths ? lengths[sequence] : keys;
+    seenHigh[i] = (sequence + 1) * queries;
+    seenLow[i] = place < length ? sequence * queries : seenHigh[i];
+    loneKeys[i] = length == 1 && place == 0 ? EVERY : -1;
+  }
+}
+REGISTER(attention_gradient_cross_bounds)
 
 // packed[head][row][0 .. width) = x[row][head][0 .. dim), then zeros. Grid: one block a row, of 256 threads, each of which owns groups of four of a row.
 KERNEL attention_gradient_pack(u16 *packed, const float *x, i64 n, int heads, int dim, int width) {
@@ -147,7 +169,8 @@ template <int D> DEVICE void add(float *y, i64 stride, const float (&sums)[D / 8
 
 // ---- the passes -----------------------------------------------------------------------------------------------------------------------------------------------
 
-// Packed inputs and what all passes are told: low, high and lone of own rows; widths are of packed rows; logSums and shares [heads][n].
+// Packed inputs and what all passes are told: low, high and lone of own rows; n rows of queries, `all` of keys; widths are of packed rows; logSums and shares [heads][n]; bias, added to the scores of
+// `queries` rows with `keys` rows of each sequence, [heads][queries][keys] or null.
 struct Call {
   const u16 *q, *k, *v, *dy;
   float *logSums;
@@ -155,13 +178,16 @@ struct Call {
   const int *low, *high, *lone;
   int n, heads, kvHeads, keyWidth, valueWidth;
   float scale, cap;
+  int all;
+  const float *bias;
+  int queries, keys;
 };
 
 // Own rows against met rows. ownSums: dq or dk, valueSums: dv, either null where it is not wanted; D features of each for every value of feature block, of `blocks`.
 template <int PASS, int D> DEVICE void pass(Call call, float *ownGradient, float *valueGradient, const float *sinks, int keyDim, int valueDim, int blocks) {
   DYNAMIC_SHARED(u16, shared);
-  int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, ownRows = (blockDim.x >> 5) * 16, tiles = (call.n + ownRows - 1) / ownRows;
-  int heads = PASS == KEYS ? call.kvHeads : call.heads, group = call.heads / call.kvHeads, n = call.n;
+  int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, ownRows = (blockDim.x >> 5) * 16, n = PASS == KEYS ? call.all : call.n, others = PASS == KEYS ? call.n : call.all, tiles = (n + ownRows - 1) / ownRows;
+  int heads = PASS == KEYS ? call.kvHeads : call.heads, group = call.heads / call.kvHeads;
   int block = blockIdx.x % blocks, head = blockIdx.x / blocks % heads, tile = blockIdx.x / blocks / heads, from = block * D;
   if (PASS != KEYS) tile = tiles - 1 - tile;
   int first = tile * ownRows, last = min(first + ownRows, n) - 1, low = call.low[first], high = call.high[last];
@@ -173,7 +199,7 @@ template <int PASS, int D> DEVICE void pass(Call call, float *ownGradient, float
   u16 *own = shared, *ownValues = own + ownRows * keyStride, *met = ownValues + ownRows * valueStride;
   const u16 *ownFrom = (PASS == KEYS ? call.k : call.q) + (i64)head * n * keyWidth, *ownValuesFrom = (PASS == KEYS ? call.v : call.dy) + (i64)head * n * valueWidth;
   int metHead = PASS == KEYS ? head * group : head / group;
-  const u16 *metFrom = (PASS == KEYS ? call.q : call.k) + (i64)metHead * n * keyWidth, *metValuesFrom = (PASS == KEYS ? call.dy : call.v) + (i64)metHead * n * valueWidth;
+  const u16 *metFrom = (PASS == KEYS ? call.q : call.k) + (i64)metHead * others * keyWidth, *metValuesFrom = (PASS == KEYS ? call.dy : call.v) + (i64)metHead * others * valueWidth;
 
   // where the step to fetch next lies: a head of those met, counted from the first, and a row
   int nextHead = 0, nextRow = low;
@@ -182,10 +208,10 @@ template <int PASS, int D> DEVICE void pass(Call call, float *ownGradient, float
   float metLog = 0.0f, metShare = 0.0f;
   auto arrive = [&](int step) {
     if (step < count) {
-      fetch(rowsOf(step), metFrom + (i64)nextHead * n * keyWidth, nextRow, MET, n, keyWidth);
-      if (values) fetch(rowsOf(step) + MET * keyStride, metValuesFrom + (i64)nextHead * n * valueWidth, nextRow, MET, n, valueWidth);
+      fetch(rowsOf(step), metFrom + (i64)nextHead * others * keyWidth, nextRow, MET, others, keyWidth);
+      if (values) fetch(rowsOf(step) + MET * keyStride, metValuesFrom + (i64)nextHead * others * valueWidth, nextRow, MET, others, valueWidth);
       if (PASS == KEYS && threadIdx.x < MET) {
-        i64 at = (i64)(metHead + nextHead) * n + min(nextRow + (int)threadIdx.x, n - 1);
+        i64 at = (i64)(metHead + nextHead) * others + min(nextRow + (int)threadIdx.x, others - 1);
         metLog = call.logSums[at];
         metShare = call.shares[at];
       }
@@ -254,6 +280,11 @@ template <int PASS, int D> DEVICE void pass(Call call, float *ownGradient, float
           score = call.cap * LOG2E * part;
           slope *= 1.0f - part * part;
         }
+        if (call.bias) {
+          int own = first + warp * 16 + lane / 4 + 8 * (i / 2), other = row + 8 * t + 2 * (lane & 3) + (i & 1), query = PASS == KEYS ? other : own, key = PASS == KEYS ? own : other;
+          int biased = PASS == KEYS ? metHead + step / steps : head;
+          if (query < call.n && key < call.all) score += call.bias[((i64)biased * call.queries + query % call.queries) * call.keys + key % call.keys] * LOG2E;
+        }
         if (values) {
           score = fast_exp2(score - log);
           slope *= score;
@@ -262,7 +293,7 @@ template <int PASS, int D> DEVICE void pass(Call call, float *ownGradient, float
         if (values) slopes[t][i] = slope;
       }
     }
-    if (!whole) {
+    if (!whole || rowLone[0] == EVERY || rowLone[1] == EVERY) {
       #pragma unroll
       for (int t = 0; t < MET / 8; t++) {
         #pragma unroll
@@ -271,7 +302,7 @@ template <int PASS, int D> DEVICE void pass(Call call, float *ownGradient, float
           bool sees = other >= rowLow[i / 2] && other < rowHigh[i / 2];
           if (!sees) scores[t][i] = values ? 0.0f : -INFINITY;
           // who sees one position has no choice: rounding would leave something where nothing is
-          if (values && (!sees || other == rowLone[i / 2])) slopes[t][i] = 0.0f;
+          if (values && (!sees || other == rowLone[i / 2] || rowLone[i / 2] == EVERY)) slopes[t][i] = 0.0f;
         }
       }
     }
@@ -323,15 +354,16 @@ template <int PASS, int D> DEVICE void pass(Call call, float *ownGradient, float
 
 // logSums[head][row] = log2 of the sum of exponentials of the row's scores, in units of ln 2.
 KERNEL __launch_bounds__(128) attention_gradient_log_sums(float *logSums, const u16 *q, const u16 *k, const float *sinks, const int *low, const int *high, int n, int heads, int kvHeads,
-  int keyWidth, float scale, float cap) {
-  Call call = {q, k, 0, 0, logSums, 0, low, high, low, n, heads, kvHeads, keyWidth, 0, scale, cap};
+  int keyWidth, float scale, float cap, int all, const float *bias, int queries, int keys) {
+  Call call = {q, k, 0, 0, logSums, 0, low, high, low, n, heads, kvHeads, keyWidth, 0, scale, cap, all, bias, queries, keys};
   pass<LOG_SUMS, 16>(call, 0, 0, sinks, 0, 0, 1);
 }
 REGISTER(attention_gradient_log_sums)
 
 #define ARGUMENTS const u16 *q, const u16 *k, const u16 *v, const u16 *dy, float *logSums, const float *shares, const int *low, const int *high, const int *lone, \
-  int n, int heads, int kvHeads, int keyDim, int valueDim, int keyWidth, int valueWidth, int blocks, float scale, float cap
-#define CALL {q, k, v, dy, logSums, shares, low, high, lone, n, heads, kvHeads, keyWidth, valueWidth, scale, cap}
+  int n, int heads, int kvHeads, int keyDim, int valueDim, int keyWidth, int valueWidth, int blocks, float scale, float cap, \
+  int all, const float *bias, int queries, int keys
+#define CALL {q, k, v, dy, logSums, shares, low, high, lone, n, heads, kvHeads, keyWidth, valueWidth, scale, cap, all, bias, queries, keys}
 
 // D features of a head for each block of features: 64 for narrow heads, with fewer registers, or 128. low and high of queries: what they see; of keys: who sees them.
 #define PASSES(D, RESIDENT) \

@@ -90,7 +90,8 @@ template <int N> DEVICE void layer_norm_row(float *y, const float *x, const floa
   float r = 1.0f / sqrtf(row_sum(squares, at.lanes, parts) / d + eps);
   for (int i = at.lane * N; i < d; i += at.lanes * N) {
     load<N>(v, x + i);
-    load<N>(w, weight + i);
+    for (int e = 0; e < N; e++) w[e] = 1.0f;
+    if (weight) load<N>(w, weight + i);
     for (int e = 0; e < N; e++) b[e] = 0.0f;
     if (bias) load<N>(b, bias + i);
     for (int e = 0; e < N; e++) v[e] = (v[e] - mean) * r * w[e] + b[e];
@@ -98,14 +99,14 @@ template <int N> DEVICE void layer_norm_row(float *y, const float *x, const floa
   }
 }
 
-// y = (x - mean(x)) / sqrt(variance(x) + eps) · weight + bias, row r by row r mod heads of weight and bias [heads, d]; bias may be null.
+// y = (x - mean(x)) / sqrt(variance(x) + eps) · weight + bias, row r by row r mod heads of weight and bias [heads, d], which may be null.
 KERNEL layer_norm(float *y, const float *x, const float *weight, const float *bias, float eps, int rows, int heads, int d, int wide, int fours) {
   __shared__ float parts[32];
   Place at = place(wide);
   if (at.row >= rows) return;
   i64 row = (i64)at.row * d, head = at.row % heads * (i64)d;
-  if (fours) layer_norm_row<4>(y + row, x + row, weight + head, bias ? bias + head : bias, eps, d, at, parts);
-  else layer_norm_row<1>(y + row, x + row, weight + head, bias ? bias + head : bias, eps, d, at, parts);
+  if (fours) layer_norm_row<4>(y + row, x + row, weight ? weight + head : weight, bias ? bias + head : bias, eps, d, at, parts);
+  else layer_norm_row<1>(y + row, x + row, weight ? weight + head : weight, bias ? bias + head : bias, eps, d, at, parts);
 }
 REGISTER(layer_norm)
 
@@ -151,7 +152,8 @@ template <int N> DEVICE float layer_norm_gradient_row(float *dx, const float *dy
   for (int i = at.lane * N; i < d; i += at.lanes * N) {
     load<N>(v, x + i);
     load<N>(g, dy + i);
-    load<N>(w, weight + i);
+    for (int e = 0; e < N; e++) w[e] = 1.0f;
+    if (weight) load<N>(w, weight + i);
     for (int e = 0; e < N; e++) {
       float centred = v[e] - mean, product = multiply(g[e], w[e]);
       squares += centred * centred;
@@ -164,7 +166,8 @@ template <int N> DEVICE float layer_norm_gradient_row(float *dx, const float *dy
   for (int i = at.lane * N; dx && i < d; i += at.lanes * N) {
     load<N>(v, x + i);
     load<N>(g, dy + i);
-    load<N>(w, weight + i);
+    for (int e = 0; e < N; e++) w[e] = 1.0f;
+    if (weight) load<N>(w, weight + i);
     load<N>(dv, dx + i);
     // products as rounded as in the mean: a row of one feature has a gradient of zero exactly
     for (int e = 0; e < N; e++) dv[e] += r * (multiply(g[e], w[e]) - gradient - (v[e] - mean) * r * along);
@@ -173,15 +176,15 @@ template <int N> DEVICE float layer_norm_gradient_row(float *dx, const float *dy
   return r;
 }
 
-// With h = (x - mean(x)) r and g = dy · weight: dx += r (g - mean(g) - h mean(g h)).
+// With h = (x - mean(x)) r and g = dy · weight, which may be null: dx += r (g - mean(g) - h mean(g h)).
 KERNEL layer_norm_gradient(float *dx, float *inverses, float *means, const float *dy, const float *x, const float *weight, float eps, int rows, int heads, int d, int wide, int fours) {
   __shared__ float parts[32];
   Place at = place(wide);
   if (at.row >= rows) return;
   i64 row = (i64)at.row * d, head = at.row % heads * (i64)d;
   float mean = fours ? row_mean<4>(x + row, d, at, parts) : row_mean<1>(x + row, d, at, parts);
-  float r = fours ? layer_norm_gradient_row<4>(dx ? dx + row : dx, dy + row, x + row, weight + head, eps, d, mean, at, parts)
-    : layer_norm_gradient_row<1>(dx ? dx + row : dx, dy + row, x + row, weight + head, eps, d, mean, at, parts);
+  float r = fours ? layer_norm_gradient_row<4>(dx ? dx + row : dx, dy + row, x + row, weight ? weight + head : weight, eps, d, mean, at, parts)
+    : layer_norm_gradient_row<1>(dx ? dx + row : dx, dy + row, x + row, weight ? weight + head : weight, eps, d, mean, at, parts);
   if (inverses && at.lane == 0) {
     inverses[at.row] = r;
     means[at.row] = mean;

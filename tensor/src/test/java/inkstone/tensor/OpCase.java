@@ -145,7 +145,7 @@ record OpCase(String name, List<Input> inputs, Learns learns, double tolerance, 
      */
     double cudaTolerance() {
         boolean rounded = name.startsWith("linear") || name.startsWith("expertLinear") || name.startsWith("attention") || name.startsWith("pagedAttention")
-            || name.startsWith("conv")
+            || name.startsWith("conv") || name.startsWith("crossAttention")
             || name.endsWith(", which");                                                              // of route, with a product
         return rounded ? 5e-4 : tolerance;
     }

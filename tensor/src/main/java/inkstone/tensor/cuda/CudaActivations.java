@@ -8,7 +8,7 @@ import java.util.Map;
 
 /** Functions of each element. */
 final class CudaActivations {
-    private final Kernel add, scale, mul, softCap, swiglu, gelu, geglu, clampedSwiglu;
+    private final Kernel add, scale, mul, softCap, swiglu, gelu, geglu, clampedSwiglu, leakyRelu, leakyReluGradient;
     private final Kernel scaleGradient, mulGradient, softCapGradient, swigluGradient, geluGradient, gegluGradient, clampedSwigluGradient;
     private final Map<Elementwise, Kernel> map = new EnumMap<>(Elementwise.class), mapGradient = new EnumMap<>(Elementwise.class);
 
@@ -28,6 +28,8 @@ final class CudaActivations {
         geluGradient = gpu.kernel("activations", "gelu_gradient");
         gegluGradient = gpu.kernel("activations", "geglu_gradient");
         clampedSwigluGradient = gpu.kernel("activations", "clamped_swiglu_gradient");
+        leakyRelu = gpu.kernel("activations", "leaky_relu");
+        leakyReluGradient = gpu.kernel("activations", "leaky_relu_gradient");
         for (var function : Elementwise.values()) {
             var name = "map_" + function.name().toLowerCase(Locale.ROOT);
             map.put(function, gpu.kernel("activations", name));
@@ -77,7 +79,7 @@ final class CudaActivations {
 
     void mulGradient(Tensor da, Tensor db, Tensor dy, Tensor a, Tensor b) { Elements.launch(mulGradient.with(da).with(db).with(dy).with(a).with(b), dy); }
 
-    void leakyRelu(Tensor y, Tensor x, float slope) { throw new UnsupportedOperationException("leakyRelu: no kernel here"); }
+    void leakyRelu(Tensor y, Tensor x, float slope) { Elements.launch(leakyRelu.with(y).with(x).with(slope), y); }
 
-    void leakyReluGradient(Tensor dx, Tensor dy, Tensor x, float slope) { throw new UnsupportedOperationException("leakyReluGradient: no kernel here"); }
+    void leakyReluGradient(Tensor dx, Tensor dy, Tensor x, float slope) { Elements.launch(leakyReluGradient.with(dx).with(dy).with(x).with(slope), dy); }
 }

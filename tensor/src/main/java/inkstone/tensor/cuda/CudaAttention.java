@@ -67,7 +67,7 @@ final class CudaAttention {
 
     private Kernel kernel(String file, String name) { return kernels.computeIfAbsent(name, n -> gpu.kernel(file, n)); }
 
-    /** @param source packed, or the format of a cache */
+    /** @param source packed, cross, or the format of a cache */
     private Kernel flash(String source, Tile tile) { return kernel("attention_flash_%s_%d".formatted(source, tile.values), "flash_%s_%s".formatted(source, tile)); }
 
     void attention(Tensor y, Tensor q, Tensor k, Tensor v, Tensor starts, AttentionShape shape) {
@@ -78,6 +78,18 @@ final class CudaAttention {
         round(values, v, heads, shape.valueHeadDim(), valueWidth);
         flash("packed", plan.tile).with(y).with(q).with(keys).with(values).with(starts).with(shape.sinks()).with(n).with(shape.heads()).with(shape.kvHeads())
             .with(shape.headDim()).with(shape.valueHeadDim()).with(keyDim).with(valueWidth).with(shape.scale()).with(shape.window()).with(shape.softCap()).with(shape.causal())
+            .with(plan.headTiles).with(plan.groupTile).with(plan.tileRows).with(plan.slices).with(plan.stages).launch(plan.blocks, 1, 1, plan.tile.block(), plan.shared);
+    }
+
+    void crossAttention(Tensor y, Tensor q, Tensor k, Tensor v, int sequences, Tensor lengths, Tensor bias, AttentionShape shape) {
+        int n = q.shape().dim(0), keyRows = k.shape().dim(0), keyDim = padded(shape.headDim()), valueWidth = padded(shape.valueHeadDim());
+        if (n == 0) return;
+        var plan = new Plan(tile(shape, n, true), shape, n, n, true);
+        long heads = (long) keyRows * shape.kvHeads(), keyBytes = 2 * heads * keyDim, keys = scratch.address(keyBytes + 2 * heads * valueWidth), values = keys + keyBytes;
+        round(keys, k, heads, shape.headDim(), keyDim);
+        round(values, v, heads, shape.valueHeadDim(), valueWidth);
+        flash("cross", plan.tile).with(y).with(q).with(keys).with(values).with(lengths).with(bias).with(n).with(n / sequences).with(keyRows / sequences).with(shape.heads())
+            .with(shape.kvHeads()).with(shape.headDim()).with(shape.valueHeadDim()).with(keyDim).with(valueWidth).with(shape.scale())
             .with(plan.headTiles).with(plan.groupTile).with(plan.tileRows).with(plan.slices).with(plan.stages).launch(plan.blocks, 1, 1, plan.tile.block(), plan.shared);
     }
 

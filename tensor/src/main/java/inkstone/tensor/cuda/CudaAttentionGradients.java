@@ -13,12 +13,13 @@ final class CudaAttentionGradients {
 
     private final Gpu gpu;
     private final Gpu.Scratch scratch;
-    private final Kernel bounds, pack, shares, logSums, narrowQueries, wideQueries, narrowKeys, wideKeys;
+    private final Kernel bounds, crossBounds, pack, shares, logSums, narrowQueries, wideQueries, narrowKeys, wideKeys;
 
     CudaAttentionGradients(Gpu gpu) {
         this.gpu = gpu;
         scratch = gpu.scratch();
         bounds = kernel("bounds");
+        crossBounds = kernel("cross_bounds");
         pack = kernel("pack");
         shares = kernel("shares");
         logSums = kernel("log_sums");
@@ -30,35 +31,62 @@ final class CudaAttentionGradients {
 
     private Kernel kernel(String name) { return gpu.kernel("attention_gradient", "attention_gradient_" + name); }
 
-    /** One call: addresses in scratch memory, of packed inputs and of what is known of each row, and widths of packed rows. */
-    private record Call(int n, AttentionShape shape, int keyWidth, int valueWidth, long base) {
-        static Call of(int n, AttentionShape shape, long base) { return new Call(n, shape, padded(shape.headDim()), padded(shape.valueHeadDim()), base); }
+    /**
+     * One call: addresses in scratch memory, of packed inputs and of what is known of each row, and widths of packed rows.
+     *
+     * @param n rows of queries, {@code keys} rows of keys, of {@code sequences} sequences where there is a bias
+     */
+    private record Call(int n, int keys, int sequences, Tensor bias, AttentionShape shape, int keyWidth, int valueWidth, long base) {
+        Call(int n, int keys, int sequences, Tensor bias, AttentionShape shape, long base) {
+            this(n, keys, sequences, bias, shape, padded(shape.headDim()), padded(shape.valueHeadDim()), base);
+        }
+        Call at(long base) { return new Call(n, keys, sequences, bias, shape, base); }
 
         private static int padded(int dim) { return Math.ceilDiv(dim, 16) * 16; }
         private static long lines(long bytes) { return Math.ceilDiv(bytes, 256L) * 256; }
 
         long q() { return base; }
         long k() { return q() + lines(2L * n * shape.heads() * keyWidth); }
-        long v() { return k() + lines(2L * n * shape.kvHeads() * keyWidth); }
-        long dy() { return v() + lines(2L * n * shape.kvHeads() * valueWidth); }
+        long v() { return k() + lines(2L * keys * shape.kvHeads() * keyWidth); }
+        long dy() { return v() + lines(2L * keys * shape.kvHeads() * valueWidth); }
         long logSums() { return dy() + lines(2L * n * shape.heads() * valueWidth); }
         long shares() { return logSums() + lines(4L * n * shape.heads()); }
         long seesLow() { return shares() + lines(4L * n * shape.heads()); }
         long seesHigh() { return seesLow() + lines(4L * n); }
         long seenLow() { return seesHigh() + lines(4L * n); }
-        long seenHigh() { return seenLow() + lines(4L * n); }
-        long lone() { return seenHigh() + lines(4L * n); }
-        long bytes() { return lone() + lines(4L * n) - base; }
+        long seenHigh() { return seenLow() + lines(4L * keys); }
+        long lone() { return seenHigh() + lines(4L * keys); }
+        long loneKeys() { return lone() + lines(4L * n); }
+        long bytes() { return loneKeys() + lines(4L * keys) - base; }
     }
 
     void attention(Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor q, Tensor k, Tensor v, Tensor y, Tensor starts, AttentionShape shape) {
         int n = q.shape().dim(0);
         if (n == 0 || dq == null && dk == null && dv == null) return;
-        requireRoom(shape);
-        var call = Call.of(n, shape, scratch.address(Call.of(n, shape, 0).bytes()));
-        int heads = shape.heads(), kvHeads = shape.kvHeads();
+        var call = placed(new Call(n, n, 1, null, shape, 0));
         bounds.with(call.seesLow()).with(call.seesHigh()).with(call.seenLow()).with(call.seenHigh()).with(call.lone()).with(starts).with(n).with(shape.window()).with(shape.causal())
             .with(shape.sinks() != null).launch(Math.ceilDiv(n, BLOCK), BLOCK);
+        run(call, call.lone(), dq, dk, dv, dy, q, k, v, y);
+    }
+
+    void crossAttention(Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor q, Tensor k, Tensor v, Tensor y, int sequences, Tensor lengths, Tensor bias, AttentionShape shape) {
+        int n = q.shape().dim(0), keys = k.shape().dim(0);
+        if (n == 0 || dq == null && dk == null && dv == null) return;
+        var call = placed(new Call(n, keys, sequences, bias, shape, 0));
+        crossBounds.with(call.seesLow()).with(call.seesHigh()).with(call.seenLow()).with(call.seenHigh()).with(call.lone()).with(call.loneKeys()).with(lengths).with(n).with(keys)
+            .with(n / sequences).with(keys / sequences).launch(Math.ceilDiv(Math.max(n, keys), BLOCK), BLOCK);
+        run(call, call.loneKeys(), dq, dk, dv, dy, q, k, v, y);
+    }
+
+    private Call placed(Call call) {
+        requireRoom(call.shape);
+        return call.at(scratch.address(call.bytes()));
+    }
+
+    /** With what each row sees known; {@code loneKeys}: which keys are all that their queries see. */
+    private void run(Call call, long loneKeys, Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor q, Tensor k, Tensor v, Tensor y) {
+        var shape = call.shape;
+        int n = call.n, heads = shape.heads(), kvHeads = shape.kvHeads();
         pack(call.q(), q, heads, shape.headDim(), call.keyWidth);
         pack(call.k(), k, kvHeads, shape.headDim(), call.keyWidth);
         pack(call.v(), v, kvHeads, shape.valueHeadDim(), call.valueWidth);
@@ -66,21 +94,21 @@ final class CudaAttentionGradients {
         shares.with(call.shares()).with(dy).with(y).with((long) n).with(heads).with(shape.valueHeadDim()).launch(Math.ceilDiv((long) n * heads, BLOCK / Gpu.WARP), BLOCK);
         logSums.with(call.logSums()).with(call.q()).with(call.k()).with(shape.sinks()).with(call.seesLow()).with(call.seesHigh()).with(n).with(heads).with(kvHeads)
             .with(call.keyWidth).with(shape.scale()).with(shape.softCap());
-        launch(logSums, call, heads, 1, call.keyWidth + 8);
+        launch(other(logSums, call), n, heads, 1, call.keyWidth + 8);
 
         int both = call.keyWidth + call.valueWidth + 16;
         if (dq != null) {
             boolean narrow = call.keyWidth <= NARROW;
             int blocks = Math.ceilDiv(call.keyWidth, narrow ? NARROW : WIDE);
             var queries = (narrow ? narrowQueries : wideQueries).with(dq);
-            launch(arguments(queries, call, call.seesLow(), call.seesHigh(), blocks), call, heads, blocks, both);
+            launch(arguments(queries, call, call.seesLow(), call.seesHigh(), call.lone(), blocks), n, heads, blocks, both);
         }
         if (dk != null || dv != null) {
             int widest = Math.max(dk == null ? 0 : call.keyWidth, dv == null ? 0 : call.valueWidth);
             boolean narrow = widest <= NARROW;
             int blocks = Math.ceilDiv(widest, narrow ? NARROW : WIDE);
             var keys = (narrow ? narrowKeys : wideKeys).with(dk).with(dv);
-            launch(arguments(keys, call, call.seenLow(), call.seenHigh(), blocks), call, kvHeads, blocks, both);
+            launch(arguments(keys, call, call.seenLow(), call.seenHigh(), loneKeys, blocks), call.keys, kvHeads, blocks, both);
         }
     }
 
@@ -89,18 +117,22 @@ final class CudaAttentionGradients {
         pack.with(packed).with(x).with((long) n).with(heads).with(dim).with(width).launch(n, BLOCK);
     }
 
-    private static Kernel arguments(Kernel kernel, Call call, long low, long high, int blocks) {
+    private static Kernel arguments(Kernel kernel, Call call, long low, long high, long lone, int blocks) {
         var shape = call.shape;
-        return kernel.with(call.q()).with(call.k()).with(call.v()).with(call.dy()).with(call.logSums()).with(call.shares()).with(low).with(high).with(call.lone())
+        kernel.with(call.q()).with(call.k()).with(call.v()).with(call.dy()).with(call.logSums()).with(call.shares()).with(low).with(high).with(lone)
             .with(call.n).with(shape.heads()).with(shape.kvHeads()).with(shape.headDim()).with(shape.valueHeadDim()).with(call.keyWidth).with(call.valueWidth).with(blocks)
             .with(shape.scale()).with(shape.softCap());
+        return other(kernel, call);
     }
 
+    /** What concerns keys of other sequences, at the end of all passes' arguments. */
+    private static Kernel other(Kernel kernel, Call call) { return kernel.with(call.keys).with(call.bias).with(call.n / call.sequences).with(call.keys / call.sequences); }
+
     /** A block for each tile of own rows, head, and block of features, of as many warps as there is shared memory for; {@code stride}: elements of shared memory for a row. */
-    private void launch(Kernel kernel, Call call, int heads, int blocks, int stride) {
+    private void launch(Kernel kernel, int rows, int heads, int blocks, int stride) {
         int warps = WARPS;
         while (warps > 1 && sharedBytes(warps, stride) > gpu.sharedMemory) warps /= 2;
-        kernel.launch((long) Math.ceilDiv(call.n, OWN * warps) * heads * blocks, 1, 1, warps * Gpu.WARP, sharedBytes(warps, stride));
+        kernel.launch((long) Math.ceilDiv(rows, OWN * warps) * heads * blocks, 1, 1, warps * Gpu.WARP, sharedBytes(warps, stride));
     }
 
     /** Before any launch: a block of one warp has room. */

@@ -7,7 +7,7 @@ final class CudaColumns {
     /** Of sums over rows: threads of a block, columns of a block, rows that make a chunk worth its while, and the most chunks. */
     private static final int BLOCK = 256, WIDE = 32, CHUNK = 64, MOST_CHUNKS = 256;
 
-    private final Kernel scaleColumns, lerp, concat, columns, scaleColumnsGradient, lerpGradient, addColumns, scaleColumnsSums, lerpSums, addSums;
+    private final Kernel scaleColumns, lerp, concat, columns, scaleColumnsGradient, lerpGradient, addColumns, scaleColumnsSums, lerpSums, addSums, modulate, gated, sharedFactorGradient, sharedSums, addSharedSums;
     private final Gpu.Scratch scratch;
 
     CudaColumns(Gpu gpu) {
@@ -21,6 +21,11 @@ final class CudaColumns {
         scaleColumnsSums = gpu.kernel("columns", "scale_columns_sums");
         lerpSums = gpu.kernel("columns", "lerp_sums");
         addSums = gpu.kernel("columns", "add_sums");
+        modulate = gpu.kernel("columns", "modulate");
+        gated = gpu.kernel("columns", "gated");
+        sharedFactorGradient = gpu.kernel("columns", "shared_factor_gradient");
+        sharedSums = gpu.kernel("columns", "shared_sums");
+        addSharedSums = gpu.kernel("columns", "add_shared_sums");
         scratch = gpu.scratch();
     }
 
@@ -35,6 +40,15 @@ final class CudaColumns {
     void concat(Tensor y, Tensor a, Tensor b) { Elements.launchRows(concat.with(y).with(a).with(b).with(a.shape().last()).with(b.shape().last()), y); }
 
     void columns(Tensor y, Tensor x, int from) { Elements.launchRows(columns.with(y).with(x).with(x.shape().last()).with(from), y); }
+
+    void modulate(Tensor y, Tensor x, Tensor scale, Tensor shift) {
+        Elements.launchRows(modulate.with(y).with(x).with(scale).with(shift).with(sharing(x, scale)).with(sharing(x, shift)), y);
+    }
+
+    void gated(Tensor y, Tensor residual, Tensor x, Tensor gate) { Elements.launchRows(gated.with(y).with(residual).with(x).with(gate).with(sharing(x, gate)), y); }
+
+    /** How many rows of x share one of {@code t}, which may be null. */
+    private static long sharing(Tensor x, Tensor t) { return t == null ? 1 : Math.max(1, x.shape().rows() / t.shape().dim(0)); }
 
     // ---- gradients -----------------------------------------------------------------------------------------------------------------------------------------
 
@@ -56,6 +70,28 @@ final class CudaColumns {
         var sums = new Sums(dy);
         sums.launch(lerpSums.with(sums.parts(1)).with(dy).with(a).with(b));
         sums.addTo(dWeight, 0, null);
+    }
+
+    void modulateGradient(Tensor dx, Tensor dScale, Tensor dShift, Tensor dy, Tensor x, Tensor scale) {
+        if (dx != null) Elements.launchRows(sharedFactorGradient.with(dx).with(dy).with(scale).with(1f).with(sharing(dy, scale)), dy);
+        sharedSums(dScale, dy, x);
+        sharedSums(dShift, dy, null);
+    }
+
+    void gatedGradient(Tensor dx, Tensor dGate, Tensor dy, Tensor x, Tensor gate) {
+        if (dx != null) Elements.launchRows(sharedFactorGradient.with(dx).with(dy).with(gate).with(0f).with(sharing(dy, gate)), dy);
+        sharedSums(dGate, dy, x);
+    }
+
+    /** A row of the destination += dy x, or dy where x is null, of all rows that share it. */
+    private void sharedSums(Tensor destination, Tensor dy, Tensor x) {
+        if (destination == null || dy.shape().rows() == 0) return;
+        int columns = dy.shape().last(), groups = destination.shape().dim(0), blocks = Math.ceilDiv(columns, WIDE);
+        long sharing = sharing(dy, destination);
+        int chunks = (int) Math.clamp(Math.ceilDiv(sharing, CHUNK), 1, MOST_CHUNKS);
+        long parts = scratch.address(4L * groups * chunks * columns);
+        sharedSums.with(parts).with(dy).with(x).with(sharing).with(columns).with(blocks).with(Math.ceilDiv(sharing, (long) chunks)).launch((long) groups * blocks, chunks, 1, BLOCK, 0);
+        addSharedSums.with(destination).with(parts).with(chunks).with(columns).with(blocks).launch((long) groups * blocks, BLOCK);
     }
 
     void concatGradient(Tensor da, Tensor db, Tensor dy) {

@@ -24,7 +24,6 @@ final class CudaGradients implements Gradients {
     private final CudaTables tables;
     private final CudaConvolution convolution;
     private final CudaPictures pictures;
-    private final CudaCrossAttention crossAttention;
 
     CudaGradients(Gpu gpu) {
         activations = new CudaActivations(gpu);
@@ -40,7 +39,6 @@ final class CudaGradients implements Gradients {
         tables = new CudaTables(gpu);
         convolution = new CudaConvolution(gpu, linear);
         pictures = new CudaPictures(gpu);
-        crossAttention = new CudaCrossAttention(gpu);
     }
 
     @Override public void embedding(Tensor dTable, Tensor tokens, Tensor dy) { tables.embeddingGradient(dTable, tokens, dy); }
@@ -95,11 +93,11 @@ final class CudaGradients implements Gradients {
     }
     @Override public void resize(Tensor dx, Tensor dy, Resampling resampling) { pictures.resizeGradient(dx, dy, resampling); }
     @Override public void crossAttention(Tensor dq, Tensor dk, Tensor dv, Tensor dy, Tensor q, Tensor k, Tensor v, Tensor y, int sequences, Tensor lengths, Tensor bias, AttentionShape shape) {
-        crossAttention.crossAttentionGradient(dq, dk, dv, dy, q, k, v, y, sequences, lengths, bias, shape);
+        attentionGradients.crossAttention(dq, dk, dv, dy, q, k, v, y, sequences, lengths, bias, shape);
     }
     @Override public void modulate(Tensor dx, Tensor dScale, Tensor dShift, Tensor dy, Tensor x, Tensor scale) {
-        pictures.modulateGradient(dx, dScale, dShift, dy, x, scale);
+        columns.modulateGradient(dx, dScale, dShift, dy, x, scale);
     }
-    @Override public void gated(Tensor dx, Tensor dGate, Tensor dy, Tensor x, Tensor gate) { pictures.gatedGradient(dx, dGate, dy, x, gate); }
+    @Override public void gated(Tensor dx, Tensor dGate, Tensor dy, Tensor x, Tensor gate) { columns.gatedGradient(dx, dGate, dy, x, gate); }
     @Override public void leakyRelu(Tensor dx, Tensor dy, Tensor x, float slope) { activations.leakyReluGradient(dx, dy, x, slope); }
 }

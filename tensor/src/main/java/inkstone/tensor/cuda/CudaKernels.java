@@ -29,7 +29,6 @@ final class CudaKernels implements Kernels {
     private final CudaTables tables;
     private final CudaConvolution convolution;
     private final CudaPictures pictures;
-    private final CudaCrossAttention crossAttention;
 
     CudaKernels(Gpu gpu) {
         activations = new CudaActivations(gpu);
@@ -48,7 +47,6 @@ final class CudaKernels implements Kernels {
         tables = new CudaTables(gpu);
         convolution = new CudaConvolution(gpu, linear);
         pictures = new CudaPictures(gpu);
-        crossAttention = new CudaCrossAttention(gpu);
     }
 
     @Override public void embedding(Tensor y, Tensor tokens, Tensor table) { tables.embedding(y, tokens, table); }
@@ -110,9 +108,9 @@ final class CudaKernels implements Kernels {
     }
     @Override public void resize(Tensor y, Tensor x, Resampling resampling) { pictures.resize(y, x, resampling); }
     @Override public void crossAttention(Tensor y, Tensor q, Tensor k, Tensor v, int sequences, Tensor lengths, Tensor bias, AttentionShape shape) {
-        crossAttention.crossAttention(y, q, k, v, sequences, lengths, bias, shape);
+        attention.crossAttention(y, q, k, v, sequences, lengths, bias, shape);
     }
-    @Override public void modulate(Tensor y, Tensor x, Tensor scale, Tensor shift) { pictures.modulate(y, x, scale, shift); }
-    @Override public void gated(Tensor y, Tensor residual, Tensor x, Tensor gate) { pictures.gated(y, residual, x, gate); }
+    @Override public void modulate(Tensor y, Tensor x, Tensor scale, Tensor shift) { columns.modulate(y, x, scale, shift); }
+    @Override public void gated(Tensor y, Tensor residual, Tensor x, Tensor gate) { columns.gated(y, residual, x, gate); }
     @Override public void leakyRelu(Tensor y, Tensor x, float slope) { activations.leakyRelu(y, x, slope); }
 }

@@ -28,7 +28,7 @@ final class CudaNorms {
     }
 
     void layerNorm(Tensor y, Tensor x, Tensor weight, Tensor bias, float eps) {
-        int rows = x.shape().rows(), d = x.shape().last(), heads = weight.shape().rows();
+        int rows = x.shape().rows(), d = x.shape().last(), heads = weight == null ? 1 : weight.shape().rows();
         launch(layerNorm.with(y).with(x).with(weight).with(bias).with(eps).with(rows).with(heads).with(d), rows, d, y, x, weight, bias);
     }
 
@@ -45,7 +45,7 @@ final class CudaNorms {
     }
 
     void layerNormGradient(Tensor dx, Tensor dWeight, Tensor dBias, Tensor dy, Tensor x, Tensor weight, float eps) {
-        int rows = x.shape().rows(), d = x.shape().last(), heads = weight.shape().rows();
+        int rows = x.shape().rows(), d = x.shape().last(), heads = weight == null ? 1 : weight.shape().rows();
         if (rows == 0) return;
         var slabs = new Slabs(rows / heads, heads * d);
         boolean learns = dWeight != null || dBias != null;
