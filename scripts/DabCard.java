@@ -63,7 +63,7 @@ final class DabCard {
         Path file = Path.of(arguments[0]), folder = Path.of(arguments[1]), work = Path.of(arguments[2]);
         var config = DiffusionConfig.read(work.resolve("config.json"));
         try (var backend = new CpuBackend(); var model = DitModel.open(file, backend)) {
-            var card = new DabCard(model, backend, HeldOut.read(work.resolve(config.heldOut())), PictureSources.of(config, work.toAbsolutePath(), (_, _, _) -> { }));
+            var card = new DabCard(model, backend, HeldOut.read(work.resolve(config.heldOut())), PictureSources.of(config.data(), config.network(2).size(), config.heldOut(), config.validationShare(), work.toAbsolutePath(), (_, _, _) -> { }));
             var measured = card.measured(file, folder, work, config);
             var readme = folder.resolve("README.md");
             var text = Files.readString(readme);

@@ -1,5 +1,6 @@
 package inkstone.diffusion.dit;
 
+import inkstone.diffusion.layers.Sinusoid;
 import inkstone.tensor.AttentionShape;
 import inkstone.tensor.Elementwise;
 import inkstone.tensor.Linear;
@@ -109,7 +110,7 @@ public record Dit(DitConfig config, PromptEncoder text, Linear patches, Tensor p
         int count = prompts.count(), tokens = config.tokens();
         var where = new int[count * tokens];
         for (int i = 0; i < where.length; i++) where[i] = i % tokens;
-        var condition = time2.forward(time1.forward(scope.floats(sinusoids(times), count, TIME_WIDTH)).map(Elementwise.SILU)).add(prompts.pooled).map(Elementwise.SILU);
+        var condition = time2.forward(time1.forward(scope.floats(waves(times), count, TIME_WIDTH)).map(Elementwise.SILU)).add(prompts.pooled).map(Elementwise.SILU);
         var y = patches.forward(x).add(scope.ints(where).embedding(positions));
         for (var block : blocks) y = y.local(rows -> block.forward(rows, condition, prompts.states, prompts.lengths));
         var two = finalModulation.forward(condition);
@@ -117,15 +118,9 @@ public record Dit(DitConfig config, PromptEncoder text, Linear patches, Tensor p
         return output.forward(y.layerNorm(null, null, EPS).modulate(two.columns(dim, 2 * dim), two.columns(0, dim)));
     }
 
-    /** cos(t f), then sin(t f), with frequencies f from 1 to 1/10000 (Vaswani et al. 2017, arXiv:1706.03762): [times, TIME_WIDTH]. */
-    private static float[] sinusoids(double[] times) {
-        int half = TIME_WIDTH / 2;
+    private static float[] waves(double[] times) {
         var values = new float[times.length * TIME_WIDTH];
-        for (int i = 0; i < times.length; i++) for (int j = 0; j < half; j++) {
-            double angle = times[i] * Math.exp(-Math.log(10_000) * j / half);
-            values[i * TIME_WIDTH + j] = (float) Math.cos(angle);
-            values[i * TIME_WIDTH + half + j] = (float) Math.sin(angle);
-        }
+        for (int i = 0; i < times.length; i++) System.arraycopy(Sinusoid.of(times[i], TIME_WIDTH), 0, values, i * TIME_WIDTH, TIME_WIDTH);
         return values;
     }
 

@@ -28,7 +28,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.BooleanSupplier;
@@ -68,7 +67,7 @@ public final class DiffusionTraining {
     public End run(TrainingControl control, Preparation preparation, Consumer<TrainingEvent> events) throws IOException {
         Files.createDirectories(folder);
         BooleanSupplier cancelled = () -> control.cancelRequested() || control.pauseRequested();
-        var sources = PictureSources.of(config, base, preparation);
+        var sources = PictureSources.of(config.data(), config.network(2).size(), config.heldOut(), config.validationShare(), base, preparation);
         var start = folder.resolve(START);
         if (!Files.exists(start)) writeStart(tokenizer(sources, preparation, cancelled), start);
         try (var parameters = new Parameters(backend);
@@ -100,33 +99,23 @@ public final class DiffusionTraining {
         network.write(writer);
         writer.string("general.name", config.name()).string(DitModel.OBJECTIVE, config.objectiveOf().name().toLowerCase(Locale.ROOT)).u32("general.file_type", 0);
         vocabulary.forEach((key, value) -> Converter.put(writer, key, value));
-        NewNetwork.write(writer, weights -> Dit.of(network, weights), Dit::start, config.seed());
+        NewNetwork.write(writer, weights -> Dit.of(network, weights), Dit::start, config.training().seeds());
         writer.write(start);
     }
 
     private End train(DitModel model, Parameters parameters, PictureSources sources, TrainingControl control, Consumer<TrainingEvent> events) throws IOException {
-        var batches = new PictureBatches(sources, model.dit().config(), model.objective(), model.tokenizer(), config.batch(), config.textDrop(), config.seed());
-        var settings = new Trainer.Settings(config.name(), config.schedule(), config.accumulate(), config.clip(), config.evaluateEvery(), config.saveEvery(), 0, config.average(),
-            config.recompute(), config.seed());
+        var training = config.training();
+        var batches = new PictureBatches(sources, model.dit().config(), model.objective(), model.tokenizer(), training.pictures(), config.textDrop(), training.seeds());
         var log = new TrainingLog(folder, config.name());
-        var task = new DiffusionTask(model.dit(), model.objective(), backend, batches, validation(sources), (step, out) -> sample(model, step, out));
-        try (var trainer = new Trainer(backend, parameters, new AdamW(backend, parameters.tensors(), config.adam(), config.seed()), settings, folder)) {
+        var task = new DiffusionTask(model.dit(), model.objective(), backend, batches, config.validationShare() == 0 ? List.of() : sources.validation(training.validation(), training.pictures()), (step, out) -> sample(model, step, out));
+        try (var trainer = new Trainer(backend, parameters, new AdamW(backend, parameters.tensors(), training.adam(), training.seeds()), training.settings(config.name()), folder)) {
             var end = trainer.run(task, control, 0, model.parameters(), log.andThen(events));
             if (end != End.CANCELLED) {
-                if (config.average() > 0) trainer.useAverage();
+                if (training.decay() > 0) trainer.useAverage();
                 TrainedModel.write(folder.resolve(START), parameters.tensors(), backend, model());
             }
             return end;
         }
-    }
-
-    /** Of each source its share, in parts of a batch. */
-    private List<List<Captioned>> validation(PictureSources sources) {
-        if (config.validationShare() == 0) return List.of();
-        var pictures = sources.validation(config.validationPictures());
-        var parts = new ArrayList<List<Captioned>>();
-        for (int from = 0; from < pictures.size(); from += config.batch()) parts.add(List.copyOf(pictures.subList(from, Math.min(pictures.size(), from + config.batch()))));
-        return parts;
     }
 
     /** The prompts as the network paints them now, each from noise of its own that stays the same, in one file. */
@@ -134,7 +123,7 @@ public final class DiffusionTraining {
         var prompts = config.samplePrompts();
         if (prompts.isEmpty()) return;
         var file = folder.resolve(SAMPLES).resolve("step-%06d.png".formatted(step));
-        SampleGrid.write(new DitSheet(model, backend, Sampler.EULER, config.sampleSteps(), config.sampleGuidance(), config.batch()).paint(prompts, config.seed()), file);
+        SampleGrid.write(new DitSheet(model, backend, Sampler.EULER, config.sampleSteps(), config.sampleGuidance(), config.training().pictures()).paint(prompts, config.training().seeds()), file);
         events.accept(new TrainingEvent.Pictures(step, String.join(" | ", prompts), file));
     }
 }

@@ -12,27 +12,29 @@ public record PictureSources(List<Weighted> sources) {
     /** @param weight share of the pictures that come from it, in proportion to the others' */
     public record Weighted(PictureSource source, double weight) {}
 
-    /** Those of a configuration at its size, without what is held out; {@code base} is the folder that its paths are relative to. */
-    public static PictureSources of(DiffusionConfig config, Path base, Preparation preparation) throws IOException {
-        return of(config.data(), config.heldOut(), config.network(2).size(), config.validationShare(), base, preparation);
-    }
-
-    /** @param heldOut file of what is held out, or null */
-    static PictureSources of(List<DiffusionConfig.Data> all, String heldOut, int size, double validationShare, Path base, Preparation preparation) throws IOException {
-        var held = heldOut == null ? HeldOut.NOTHING : HeldOut.read(base.resolve(heldOut));
+    /**
+     * Those of a configuration, without what is held out.
+     *
+     * @param size  pixels on a side
+     * @param held  file of {@link HeldOut}, or null
+     * @param share of the pictures of folders that are kept for validation
+     * @param base  folder that paths are relative to
+     */
+    public static PictureSources of(List<PictureData> data, int size, String held, double share, Path base, Preparation preparation) throws IOException {
+        var out = held == null ? HeldOut.NOTHING : HeldOut.read(base.resolve(held));
         var sources = new ArrayList<Weighted>();
-        for (var data : all) {
-            preparation.at("reading " + (data.path() == null ? "shapes" : data.path()), sources.size(), all.size());
-            sources.add(new Weighted(source(data, base, size, held, validationShare), data.weight() == null ? 1 : data.weight()));
+        for (var one : data) {
+            preparation.at("reading " + (one.path() == null ? "shapes" : one.path()), sources.size(), data.size());
+            sources.add(new Weighted(source(one, base, size, out, share), one.weight() == null ? 1 : one.weight()));
         }
         return new PictureSources(List.copyOf(sources));
     }
 
-    private static PictureSource source(DiffusionConfig.Data data, Path base, int size, HeldOut held, double validationShare) throws IOException {
+    private static PictureSource source(PictureData data, Path base, int size, HeldOut held, double share) throws IOException {
         if (data.path() == null) return new ShapeScenes(size, held.shapes());
         var path = base.resolve(data.path());
         if (data.layers() != null) return new LayeredPictures(path, base.resolve(data.parts()), data.layers(), data.style(), size, held.layered());
-        return new PictureFolder(path, new PictureFolder.Settings(data.only(), data.without(), data.style(), Boolean.TRUE.equals(data.flip())), size, held.files(), validationShare);
+        return new PictureFolder(path, new PictureFolder.Settings(data.only(), data.without(), data.style(), Boolean.TRUE.equals(data.flip())), size, held.files(), share);
     }
 
     public double weight() { return sources.stream().mapToDouble(Weighted::weight).sum(); }
@@ -51,5 +53,13 @@ public record PictureSources(List<Weighted> sources) {
         var pictures = new ArrayList<Captioned>();
         for (var weighted : sources) pictures.addAll(weighted.source.validation((int) Math.round(count * weighted.weight / weight())));
         return pictures;
+    }
+
+    /** The same, at most {@code batch} at a time. */
+    List<List<Captioned>> validation(int count, int batch) {
+        var pictures = validation(count);
+        var parts = new ArrayList<List<Captioned>>();
+        for (int from = 0; from < pictures.size(); from += batch) parts.add(List.copyOf(pictures.subList(from, Math.min(pictures.size(), from + batch))));
+        return parts;
     }
 }

@@ -1,7 +1,10 @@
 package inkstone.diffusion.train;
 
-import inkstone.diffusion.vae.AutoencoderFile;
+import inkstone.diffusion.vae.Autoencoder;
+import inkstone.diffusion.vae.AutoencoderConfig;
 import inkstone.tensor.Backend;
+import inkstone.tensor.checkpoint.CheckpointWeights;
+import inkstone.tensor.checkpoint.Gguf;
 import inkstone.tensor.checkpoint.GgufWriter;
 import inkstone.tensor.train.AdamW;
 import inkstone.tensor.train.LearningWeights;
@@ -16,14 +19,17 @@ import inkstone.transformer.train.TrainingLog;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
 import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
 
 /**
- * An autoencoder from nothing, in one folder: a run in a folder that holds a checkpoint goes on from it. The trained model is the moving average of the parameters. For the thread of the backend.
+ * An autoencoder from nothing, all in one folder, each part made once. A run in a folder that holds a checkpoint goes on from it. The trained model, {@code model.gguf}, has the names of Stable
+ * Diffusion's autoencoder and its sizes as metadata. For the thread of the backend.
  */
 public final class VaeTraining {
-    private static final String START = "start.gguf", MODEL = "model.gguf", SHEETS = "samples";
+    private static final String START = "start.gguf", MODEL = "model.gguf", SAMPLES = "samples";
 
     private final VaeConfig config;
     private final Path base, folder;
@@ -40,27 +46,25 @@ public final class VaeTraining {
     /** Where everything is kept. */
     public Path folder() { return folder; }
 
-    /** The trained autoencoder, F32, once a run has ended. */
+    /** The trained model, F32, once a run has ended. */
     public Path model() { return folder.resolve(MODEL); }
 
     /** Makes ready, trains and writes {@link #model}; a cancelled run writes none. */
     public End run(TrainingControl control, Preparation preparation, Consumer<TrainingEvent> events) throws IOException {
         Files.createDirectories(folder);
-        var sources = PictureSources.of(config.data(), config.heldOut(), config.size(), config.validationShare(), base, preparation);
+        var network = config.network();
+        var training = config.training();
+        var sources = PictureSources.of(config.data(), config.size(), config.heldOut(), config.validationShare(), base, preparation);
         var start = folder.resolve(START);
-        if (!Files.exists(start)) {
-            var writer = new GgufWriter();
-            AutoencoderFile.put(writer, config.about());
-            NewNetwork.write(writer, weights -> AutoencoderFile.of(config.about(), weights), VaeTraining::start, config.seed());
-            writer.write(start);
-        }
-        try (var parameters = new Parameters(backend); var model = AutoencoderFile.open(start, backend, source -> new LearningWeights(source, parameters, LearningWeights.ALL))) {
-            var settings = new Trainer.Settings(config.name(), config.schedule(), 1, 1, config.evaluateEvery(), config.saveEvery(), 0, config.average(), false, config.seed());
-            var task = new VaeTask(model, config, backend, sources, folder.resolve(SHEETS));
-            try (var trainer = new Trainer(backend, parameters, new AdamW(backend, parameters.tensors(), config.adam(), config.seed()), settings, folder)) {
+        if (!Files.exists(start)) writeStart(network, start);
+        List<List<Captioned>> validation = config.validationShare() == 0 ? List.of() : sources.validation(training.validation(), training.pictures());
+        try (var parameters = new Parameters(backend); var file = Gguf.open(start); var weights = new CheckpointWeights(file, backend, source -> new LearningWeights(source, parameters, LearningWeights.ALL))) {
+            var model = weights.build(source -> Autoencoder.of(network, source));
+            var task = new VaeTask(model, config, backend, sources, validation, folder.resolve(SAMPLES));
+            try (var trainer = new Trainer(backend, parameters, new AdamW(backend, parameters.tensors(), training.adam(), training.seeds()), training.settings(config.name()), folder)) {
                 var end = trainer.run(task, control, 0, parameters.count(), new TrainingLog(folder, config.name()).andThen(events));
-                if (end == End.COMPLETE) {
-                    if (config.average() > 0) trainer.useAverage();
+                if (end != End.CANCELLED) {
+                    if (training.decay() > 0) trainer.useAverage();
                     TrainedModel.write(start, parameters.tensors(), backend, model());
                 }
                 return end;
@@ -68,14 +72,25 @@ public final class VaeTraining {
         }
     }
 
-    /** Weights by their number of inputs (Glorot & Bengio 2010), norms 1, biases 0, a book of codes within the range of a latent. */
+    private void writeStart(AutoencoderConfig network, Path start) throws IOException {
+        var writer = new GgufWriter().string("general.architecture", "vae").string("general.name", config.name()).u32("general.file_type", 0).u32("vae.image_size", config.size())
+            .u32("vae.channels", network.channels()).i32s("vae.multipliers", network.multipliers().stream().mapToInt(Integer::intValue).toArray()).u32("vae.block_count", network.blocks())
+            .u32("vae.latent_channels", network.latentChannels()).u32("vae.group_count", network.groups()).bool("vae.variational", network.variational());
+        NewNetwork.write(writer, weights -> Autoencoder.of(network, weights), VaeTraining::start, config.training().seeds());
+        writer.write(start);
+    }
+
+    /** Normal numbers of a size that keeps what passes at its size (He et al. 2015, arXiv:1502.01852); norms 1, biases 0; the end of each residual block 0, so that blocks begin as identities. */
     private static float[] start(String name, int[] dims, RandomGenerator random) {
-        long count = 1;
-        for (int dim : dims) count *= dim;
-        var values = new float[Math.toIntExact(count)];
-        for (int i = 0; i < values.length; i++) {
-            values[i] = (float) (name.startsWith("codebook") ? random.nextGaussian() : dims.length > 1 ? random.nextGaussian() / Math.sqrt((double) count / dims[0]) : name.endsWith("weight") ? 1 : 0);
+        int count = Arrays.stream(dims).reduce(1, Math::multiplyExact);
+        var values = new float[count];
+        if (dims.length == 1) {
+            if (!name.endsWith(".bias")) Arrays.fill(values, 1);
+            return values;
         }
+        if (name.endsWith("conv2.weight") || name.endsWith("proj_out.weight")) return values;
+        double deviation = Math.sqrt((double) dims[0] / count);
+        for (int i = 0; i < count; i++) values[i] = (float) (deviation * random.nextGaussian());
         return values;
     }
 }

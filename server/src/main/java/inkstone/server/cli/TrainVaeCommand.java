@@ -14,14 +14,14 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-@Command(name = "vae", description = "Trains an autoencoder from scratch on pictures: plain, variational, or with codes (VQ, FSQ). Ctrl-C saves; the same command goes on from there.",
+@Command(name = "vae", description = "Trains an autoencoder from scratch on pictures: to latents, which are smaller, and back. Ctrl-C saves; the same command goes on from there.",
     mixinStandardHelpOptions = true, usageHelpAutoWidth = true)
 final class TrainVaeCommand implements Callable<Integer> {
     @Spec private CommandSpec command;
 
     @Mixin private DeviceOptions devices;
 
-    @Parameters(paramLabel = "CONFIG", description = "JSON that says what autoencoder to make and what it learns from; diffusion/configs has one for each head.")
+    @Parameters(paramLabel = "CONFIG", description = "JSON that says what model to make and what it learns from.")
     private Path file;
 
     @Override public Integer call() throws IOException {
