@@ -48,7 +48,9 @@ final class DiffusionTask implements Trainer.Task<PictureBatch> {
     @Override public void seek(String position) { batches.seek(position); }
     @Override public boolean judgesAverage() { return true; }
 
-    @Override public Tensor loss(Scope scope, PictureBatch batch, float scale) {
+    @Override public Tensor loss(Scope scope, PictureBatch batch, float scale) { return loss(dit, scope, batch, scale); }
+
+    static Tensor loss(Dit dit, Scope scope, PictureBatch batch, float scale) {
         var config = dit.config();
         int rows = batch.count() * config.tokens(), width = config.patchNumbers();
         var error = dit.forward(scope.floats(batch.input(), rows, width), batch.times(), dit.read(scope, batch.prompts())).add(scope.floats(batch.target(), rows, width));

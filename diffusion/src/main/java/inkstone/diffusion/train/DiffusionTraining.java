@@ -6,6 +6,8 @@ import inkstone.diffusion.dit.DitModel;
 import inkstone.diffusion.dit.DitSheet;
 import inkstone.diffusion.sampling.Sampler;
 import inkstone.tensor.Backend;
+import inkstone.tensor.Scope;
+import inkstone.tensor.Tensor;
 import inkstone.tensor.train.AdamW;
 import inkstone.tensor.train.LearningWeights;
 import inkstone.tensor.train.Parameters;
@@ -70,10 +72,19 @@ public final class DiffusionTraining {
         var sources = PictureSources.of(config.data(), config.network(2).size(), config.heldOut(), config.validationShare(), base, preparation);
         var start = folder.resolve(START);
         if (!Files.exists(start)) writeStart(tokenizer(sources, preparation, cancelled), start);
+        var need = PictureMemory.require(backend, this::learner, config.training(), config.name());
         try (var parameters = new Parameters(backend);
              var model = DitModel.open(start, backend, source -> new LearningWeights(source, parameters, LearningWeights.ALL))) {
-            return train(model, parameters, sources, control, events);
+            return train(model, parameters, sources, need.total(), control, events);
         }
+    }
+
+    private PictureMemory.Learner learner(Backend counting, Parameters parameters) throws IOException {
+        var model = DitModel.open(folder.resolve(START), counting, source -> new LearningWeights(source, parameters, LearningWeights.ALL));
+        return new PictureMemory.Learner() {
+            @Override public Tensor loss(Scope scope, int pictures) { return DiffusionTask.loss(model.dit(), scope, PictureBatch.largest(model.dit().config(), pictures), 1); }
+            @Override public void close() { model.close(); }
+        };
     }
 
     private Path tokenizer(PictureSources sources, Preparation preparation, BooleanSupplier cancelled) throws IOException {
@@ -103,13 +114,14 @@ public final class DiffusionTraining {
         writer.write(start);
     }
 
-    private End train(DitModel model, Parameters parameters, PictureSources sources, TrainingControl control, Consumer<TrainingEvent> events) throws IOException {
+    private End train(DitModel model, Parameters parameters, PictureSources sources, long predictedBytes, TrainingControl control, Consumer<TrainingEvent> events)
+            throws IOException {
         var training = config.training();
         var batches = new PictureBatches(sources, model.dit().config(), model.objective(), model.tokenizer(), training.pictures(), config.textDrop(), training.seeds());
         var log = new TrainingLog(folder, config.name());
         var task = new DiffusionTask(model.dit(), model.objective(), backend, batches, config.validationShare() == 0 ? List.of() : sources.validation(training.validation(), training.pictures()), (step, out) -> sample(model, step, out));
         try (var trainer = new Trainer(backend, parameters, new AdamW(backend, parameters.tensors(), training.adam(), training.seeds()), training.settings(config.name()), folder)) {
-            var end = trainer.run(task, control, 0, model.parameters(), log.andThen(events));
+            var end = trainer.run(task, control, predictedBytes, model.parameters(), log.andThen(events));
             if (end != End.CANCELLED) {
                 if (training.decay() > 0) trainer.useAverage();
                 TrainedModel.write(folder.resolve(START), parameters.tensors(), backend, model());

@@ -1,6 +1,9 @@
 package inkstone.diffusion.train;
 
+import inkstone.diffusion.dit.DitConfig;
 import inkstone.diffusion.dit.WeighedTokens;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 
 /**
@@ -14,4 +17,12 @@ import java.util.List;
  */
 record PictureBatch(List<WeighedTokens> prompts, double[] times, float[] input, float[] target, double[] weights) {
     int count() { return times.length; }
+
+    /** Empty pictures with the longest prompts: as large as a batch can be. */
+    static PictureBatch largest(DitConfig config, int count) {
+        int length = config.text().length(), numbers = count * config.tokens() * config.patchNumbers();
+        var ones = new float[length];
+        Arrays.fill(ones, 1);
+        return new PictureBatch(Collections.nCopies(count, new WeighedTokens(new int[length], ones)), new double[count], new float[numbers], new float[numbers], new double[count]);
+    }
 }

@@ -38,9 +38,10 @@ public record PictureTraining(Integer steps, Integer batch, Integer accumulate, 
 
     Trainer.Settings settings(String what) {
         int every = Math.max(1, steps / 20);
-        return new Trainer.Settings(what, rates(), or(accumulate, 1), or(clip, 1.0), or(evaluateEvery, every), or(saveEvery, every), 0, decay(), or(recompute, false), seeds());
+        return new Trainer.Settings(what, rates(), or(accumulate, 1), or(clip, 1.0), or(evaluateEvery, every), or(saveEvery, every), 0, decay(), recomputes(), seeds());
     }
 
+    boolean recomputes() { return or(recompute, false); }
     int pictures() { return or(batch, 64); }
     double decay() { return or(average, 0.999); }
     int validation() { return or(validationPictures, 128); }

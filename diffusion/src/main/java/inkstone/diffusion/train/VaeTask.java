@@ -77,7 +77,12 @@ final class VaeTask implements Trainer.Task<VaeTask.Batch> {
     }
 
     @Override public Tensor loss(Scope scope, Batch batch, float scale) {
-        var pictures = pictures(scope, batch.pictures);
+        return loss(model, config, pictures(scope, batch.pictures), batch.noise, scale);
+    }
+
+    /** @param pictures [n, size, size, 3] @param noise of the latents, or null for their means */
+    static Tensor loss(Autoencoder model, VaeConfig config, Tensor pictures, float[] noise, float scale) {
+        var scope = pictures.scope();
         int[] dims = pictures.shape().toArray();
         double pixels = (double) config.size() * config.size();
         var encoded = model.encoder().forward(pictures);
@@ -85,7 +90,7 @@ final class VaeTask implements Trainer.Task<VaeTask.Batch> {
         Tensor distance = null;
         if (model.config().variational()) {
             var moments = Moments.of(encoded);
-            latent = batch.noise == null ? moments.mean() : moments.sample(scope.floats(batch.noise, moments.mean().shape().toArray()));
+            latent = noise == null ? moments.mean() : moments.sample(scope.floats(noise, moments.mean().shape().toArray()));
             distance = moments.divergence().scale((float) (scale * config.kl() / pixels));
         }
         var error = model.decoder().forward(latent).add(pictures.scale(-1));

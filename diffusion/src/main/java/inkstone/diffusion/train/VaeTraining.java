@@ -3,6 +3,9 @@ package inkstone.diffusion.train;
 import inkstone.diffusion.vae.Autoencoder;
 import inkstone.diffusion.vae.AutoencoderConfig;
 import inkstone.tensor.Backend;
+import inkstone.tensor.DType;
+import inkstone.tensor.Scope;
+import inkstone.tensor.Tensor;
 import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.tensor.checkpoint.Gguf;
 import inkstone.tensor.checkpoint.GgufWriter;
@@ -58,11 +61,12 @@ public final class VaeTraining {
         var start = folder.resolve(START);
         if (!Files.exists(start)) writeStart(network, start);
         List<List<Captioned>> validation = config.validationShare() == 0 ? List.of() : sources.validation(training.validation(), training.pictures());
-        try (var parameters = new Parameters(backend); var file = Gguf.open(start); var weights = new CheckpointWeights(file, backend, source -> new LearningWeights(source, parameters, LearningWeights.ALL))) {
+        var need = PictureMemory.require(backend, this::learner, training, config.name());
+        try (var parameters = new Parameters(backend); var file = Gguf.open(start); var weights = weights(file, backend, parameters)) {
             var model = weights.build(source -> Autoencoder.of(network, source));
             var task = new VaeTask(model, config, backend, sources, validation, folder.resolve(SAMPLES));
             try (var trainer = new Trainer(backend, parameters, new AdamW(backend, parameters.tensors(), training.adam(), training.seeds()), training.settings(config.name()), folder)) {
-                var end = trainer.run(task, control, 0, parameters.count(), new TrainingLog(folder, config.name()).andThen(events));
+                var end = trainer.run(task, control, need.total(), parameters.count(), new TrainingLog(folder, config.name()).andThen(events));
                 if (end != End.CANCELLED) {
                     if (training.decay() > 0) trainer.useAverage();
                     TrainedModel.write(start, parameters.tensors(), backend, model());
@@ -70,6 +74,27 @@ public final class VaeTraining {
                 return end;
             }
         }
+    }
+
+    private static CheckpointWeights weights(Gguf file, Backend backend, Parameters parameters) {
+        return new CheckpointWeights(file, backend, source -> new LearningWeights(source, parameters, LearningWeights.ALL));
+    }
+
+    private PictureMemory.Learner learner(Backend counting, Parameters parameters) throws IOException {
+        var file = Gguf.open(folder.resolve(START));
+        var weights = weights(file, counting, parameters);
+        var model = weights.build(source -> Autoencoder.of(config.network(), source));
+        int side = config.size() / config.network().factor();
+        return new PictureMemory.Learner() {
+            @Override public Tensor loss(Scope scope, int pictures) {
+                var noise = new float[pictures * side * side * config.network().latentChannels()];
+                return VaeTask.loss(model, config, scope.tensor(DType.F32, pictures, config.size(), config.size(), 3), noise, 1);
+            }
+            @Override public void close() {
+                weights.close();
+                file.close();
+            }
+        };
     }
 
     private void writeStart(AutoencoderConfig network, Path start) throws IOException {

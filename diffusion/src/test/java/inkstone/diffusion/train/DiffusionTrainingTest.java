@@ -59,6 +59,16 @@ final class DiffusionTrainingTest {
         }
     }
 
+    /** What does not fit is refused before the first step, with settings that would. */
+    @Test void memoryIsKnownBefore() throws IOException {
+        var predicted = new long[1];
+        losses(config("fits", 1), new TrainingControl(), event -> { if (event instanceof TrainingEvent.Started started) predicted[0] = started.predictedBytes(); });
+        assertTrue(predicted[0] > 1_000_000 && predicted[0] < 4_000_000_000L, Long.toString(predicted[0]));
+        var file = Files.writeString(folder.resolve("large.json"), CONFIG.formatted(1, "large").replace("\"batch\": 4", "\"batch\": 10000000"));
+        var refused = assertThrows(ModelException.class, () -> losses(file, new TrainingControl(), _ -> { })).getMessage();
+        assertTrue(refused.contains("it fits with \"batch\""), refused);
+    }
+
     @Test void otherSettingsAreNotGoneOnWith() throws IOException {
         var config = config("run", 4);
         losses(config, new TrainingControl(), _ -> { });
