@@ -16,6 +16,9 @@ public final class EmbeddedImageModel {
 
     public static boolean present() { return FILE.present(); }
 
+    /** Its file; see {@link EmbeddedFile#file}. */
+    public static Path file(Path folder) throws IOException { return FILE.file(folder); }
+
     /** What it is, without its weights. @param folder see {@link EmbeddedFile#file} */
     public static ImageModelInfo info(Path folder) throws IOException { return DitPipeline.info(FILE.file(folder), true); }
 

@@ -12,15 +12,16 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * What a text-to-image model is to be and to learn from, as {@code train diffusion} reads it from JSON. Paths are relative to the file. Everything has a usual value but the size of the model,
- * the data and the steps.
+ * What a text-to-image model is to be and to learn from, as {@code train diffusion} reads it from JSON. Paths are relative to the file. Everything has a usual value but the size of the model (or
+ * the model to begin with), the data and the steps.
  *
+ * @param from      a model's file to begin with, or "Dab" for the one that comes with the program: its network, vocabulary and objective stay; null: from nothing
  * @param objective a name of {@link Objective}
  * @param heldOut   file of {@link HeldOut}, or null
  * @param textDrop  share of pictures that are learned without their caption, which guidance needs
  * @param out       folder of the run
  */
-public record DiffusionConfig(String name, Model model, String objective, List<PictureData> data, String heldOut, Double validationShare, Double textDrop, PictureTraining training, Samples samples,
+public record DiffusionConfig(String name, String from, Model model, String objective, List<PictureData> data, String heldOut, Double validationShare, Double textDrop, PictureTraining training, Samples samples,
                               String out) {
     /** @param size pixels on a side @param hidden width of the feed-forward, usually 4 · dim */
     public record Model(Integer size, Integer patch, Integer dim, Integer layers, Integer heads, Integer hidden, Text text) {}
@@ -34,18 +35,19 @@ public record DiffusionConfig(String name, Model model, String objective, List<P
     public static DiffusionConfig read(Path file) throws IOException { return JsonConfig.read(file, DiffusionConfig.class, DiffusionConfig::check); }
 
     private void check() {
-        need(model != null && model.dim != null && model.layers != null && model.heads != null, "model: how large shall it be? {\"size\": 32, \"patch\": 4, \"dim\": 192, \"layers\": 6, \"heads\": 6}");
+        need(from == null || model == null && objective == null, "from: the network and the objective are those of %s; leave model and objective out".formatted(from));
+        need(from != null || model != null && model.dim != null && model.layers != null && model.heads != null, "model: how large shall it be? {\"size\": 32, \"patch\": 4, \"dim\": 192, \"layers\": 6, \"heads\": 6}");
         PictureData.check(data);
         PictureTraining.check(training);
         need(validationShare() >= 0 && validationShare() <= 0.5, "validationShare: expected 0 to 0.5, got " + validationShare());
         need(textDrop() >= 0 && textDrop() < 1, "textDrop: expected 0 to below 1, got " + textDrop());
         need(sampleSteps() >= 1, "samples.steps: expected 1 or more, got " + sampleSteps());
         need(sampleGuidance() >= 1, "samples.guidance: expected 1 or more, got " + sampleGuidance());
-        network(2);
+        if (from == null) network(2);
         objectiveOf();
     }
 
-    /** @param vocabulary how many tokens there came out */
+    /** Of a model from nothing. @param vocabulary how many tokens there came out */
     public DitConfig network(int vocabulary) {
         var text = model.text == null ? new Text(null, null, null, null, null, null) : model.text;
         int width = or(text.dim, model.dim);

@@ -2,20 +2,24 @@ package inkstone.diffusion.train;
 
 import inkstone.diffusion.dit.CaptionText;
 import inkstone.diffusion.dit.Dit;
+import inkstone.diffusion.dit.DitConfig;
 import inkstone.diffusion.dit.DitModel;
 import inkstone.diffusion.dit.DitSheet;
+import inkstone.diffusion.dit.EmbeddedImageModel;
 import inkstone.diffusion.sampling.Sampler;
 import inkstone.tensor.Backend;
+import inkstone.tensor.ModelException;
 import inkstone.tensor.Scope;
 import inkstone.tensor.Tensor;
+import inkstone.tensor.checkpoint.Gguf;
+import inkstone.tensor.checkpoint.GgufWriter;
 import inkstone.tensor.train.AdamW;
 import inkstone.tensor.train.LearningWeights;
 import inkstone.tensor.train.Parameters;
 import inkstone.tensor.train.Trainer;
 import inkstone.tensor.train.TrainingControl;
-import inkstone.tensor.train.TrainingEvent;
 import inkstone.tensor.train.TrainingEvent.End;
-import inkstone.tensor.checkpoint.GgufWriter;
+import inkstone.tensor.train.TrainingEvent;
 import inkstone.tokenizer.Tokenizers;
 import inkstone.tokenizer.train.BpeTrainer;
 import inkstone.tokenizer.train.Corpus;
@@ -37,7 +41,7 @@ import java.util.function.Consumer;
 import java.util.stream.Collectors;
 
 /**
- * A text-to-image model from nothing: vocabulary of the captions, random weights, training, all in one folder, each made once. A run in a folder that holds a checkpoint goes on from it. The
+ * A text-to-image model from nothing, or on from another: vocabulary of the captions, random weights, training, all in one folder, each made once. A run in a folder that holds a checkpoint goes on from it. The
  * trained model is the moving average of the parameters. For the thread of the backend.
  */
 public final class DiffusionTraining {
@@ -69,8 +73,9 @@ public final class DiffusionTraining {
     public End run(TrainingControl control, Preparation preparation, Consumer<TrainingEvent> events) throws IOException {
         Files.createDirectories(folder);
         BooleanSupplier cancelled = () -> control.cancelRequested() || control.pauseRequested();
-        var sources = PictureSources.of(config.data(), config.network(2).size(), config.heldOut(), config.validationShare(), base, preparation);
         var start = folder.resolve(START);
+        if (config.from() != null && !Files.exists(start)) copyStart(start);
+        var sources = PictureSources.of(config.data(), size(start), config.heldOut(), config.validationShare(), base, preparation);
         if (!Files.exists(start)) writeStart(tokenizer(sources, preparation, cancelled), start);
         var need = PictureMemory.require(backend, this::learner, config.training(), config.name());
         try (var parameters = new Parameters(backend);
@@ -85,6 +90,23 @@ public final class DiffusionTraining {
             @Override public Tensor loss(Scope scope, int pictures) { return DiffusionTask.loss(model.dit(), scope, PictureBatch.largest(model.dit().config(), pictures), 1); }
             @Override public void close() { model.close(); }
         };
+    }
+
+    /** Pixels on a side of what the model sees. */
+    private int size(Path start) throws IOException {
+        if (config.from() == null) return config.network(2).size();
+        try (var file = Gguf.open(start)) { return DitConfig.read(file.metadata()).size(); }
+    }
+
+    /** The model to begin with, looked at before it is copied. */
+    private void copyStart(Path start) throws IOException {
+        var source = base.resolve(config.from());
+        if (config.from().equalsIgnoreCase(EmbeddedImageModel.NAME) && !Files.exists(source)) source = EmbeddedImageModel.file(folder);
+        if (!Files.isRegularFile(source)) throw new ModelException("from: %s does not exist; give the file of a model that train diffusion made".formatted(source));
+        try (var file = Gguf.open(source)) { DitConfig.read(file.metadata()); }
+        var part = folder.resolve("." + START + ".part");
+        Files.copy(source, part, StandardCopyOption.REPLACE_EXISTING);
+        Files.move(part, start, StandardCopyOption.ATOMIC_MOVE);
     }
 
     private Path tokenizer(PictureSources sources, Preparation preparation, BooleanSupplier cancelled) throws IOException {

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -32,13 +33,15 @@ public final class PictureFolder implements PictureSource {
      * @param without not those
      * @param style   the word for rows that name none; null: none
      * @param flip    whether half of them are mirrored
+     * @param shift   pixels by which they are moved at most, each way; white comes in
      */
-    public record Settings(Map<String, List<String>> only, Map<String, List<String>> without, String style, boolean flip) {}
+    public record Settings(Map<String, List<String>> only, Map<String, List<String>> without, String style, boolean flip, int shift) {}
 
     private record Row(String file, String caption, String style, List<String> keywords) {}
 
     private final String name;
     private final boolean flip;
+    private final int shift;
     private final List<Row> rows, kept;
     private final Map<String, Picture> pictures;
 
@@ -49,6 +52,7 @@ public final class PictureFolder implements PictureSource {
     public PictureFolder(Path path, Settings settings, int size, Set<String> held, double share) throws IOException {
         name = path.toString();
         flip = settings.flip;
+        shift = settings.shift;
         var files = PictureFiles.read(path, file -> file.endsWith(CAPTIONS) || file.endsWith(".txt") || isPicture(file));
         var all = files.containsKey(CAPTIONS) ? listed(files.get(CAPTIONS), settings) : besides(files, settings);
         rows = new ArrayList<>();
@@ -115,7 +119,9 @@ public final class PictureFolder implements PictureSource {
     @Override public Captioned draw(RandomGenerator random) {
         var row = rows.get(random.nextInt(rows.size()));
         var picture = pictures.get(row.file);
-        return new Captioned(flip && random.nextBoolean() ? mirrored(picture) : picture, caption(row, random));
+        if (flip && random.nextBoolean()) picture = mirrored(picture);
+        if (shift > 0) picture = moved(picture, random.nextInt(2 * shift + 1) - shift, random.nextInt(2 * shift + 1) - shift);
+        return new Captioned(picture, caption(row, random));
     }
 
     private static String caption(Row row, RandomGenerator random) {
@@ -149,6 +155,16 @@ public final class PictureFolder implements PictureSource {
 
     /** The pictures that are drawn, or else ({@code false}) those kept for validation. */
     public List<Entry> entries(boolean drawn) { return (drawn ? rows : kept).stream().map(row -> new Entry(row.file, row.caption, row.style, pictures.get(row.file))).toList(); }
+
+    private static Picture moved(Picture picture, int right, int down) {
+        int width = picture.width(), height = picture.height(), channels = picture.channels(), from = Math.max(0, -right), count = Math.max(0, width - Math.abs(right));
+        var bytes = new byte[picture.bytes().length];
+        Arrays.fill(bytes, (byte) 255);
+        for (int y = Math.max(0, -down); y < Math.min(height, height - down); y++) {
+            System.arraycopy(picture.bytes(), (y * width + from) * channels, bytes, ((y + down) * width + from + right) * channels, count * channels);
+        }
+        return new Picture(width, height, channels, bytes);
+    }
 
     /* Whole captions: with its style a picture is one, without it may be any of several. */
     @Override public List<Captioned> validation(int count) {

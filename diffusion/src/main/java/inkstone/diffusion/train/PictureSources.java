@@ -34,7 +34,7 @@ public record PictureSources(List<Weighted> sources) {
         if (data.path() == null) return new ShapeScenes(size, held.shapes());
         var path = base.resolve(data.path());
         if (data.layers() != null) return new LayeredPictures(path, base.resolve(data.parts()), data.layers(), data.style(), size, held.layered());
-        return new PictureFolder(path, new PictureFolder.Settings(data.only(), data.without(), data.style(), Boolean.TRUE.equals(data.flip())), size, held.files(), share);
+        return new PictureFolder(path, new PictureFolder.Settings(data.only(), data.without(), data.style(), Boolean.TRUE.equals(data.flip()), data.shift() == null ? 0 : data.shift()), size, held.files(), share);
     }
 
     public double weight() { return sources.stream().mapToDouble(Weighted::weight).sum(); }

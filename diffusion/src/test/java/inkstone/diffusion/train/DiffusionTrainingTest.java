@@ -59,6 +59,19 @@ final class DiffusionTrainingTest {
         }
     }
 
+    /** From another run's model on, with its network and words, on other data: what it knew is where it begins. */
+    @Test void goesOnFromAnotherModel() throws IOException {
+        List<Double> first = new ArrayList<>(), second = new ArrayList<>();
+        losses(config("first", 6), new TrainingControl(), event -> { if (event instanceof TrainingEvent.Evaluation evaluation) first.add(evaluation.loss()); });
+        var file = Files.writeString(folder.resolve("second.json"), """
+            {"name": "second", "from": "first/model.gguf", "data": [{"shapes": true}], "validationShare": 0.1, "training": {"steps": 2, "batch": 4, "validationPictures": 4, "seed": 2}, "out": "second"}
+            """);
+        losses(file, new TrainingControl(), event -> { if (event instanceof TrainingEvent.Evaluation evaluation) second.add(evaluation.loss()); });
+        assertEquals(first.getLast(), second.getFirst());
+        Files.writeString(file, Files.readString(file).replace("first/model.gguf", "gone.gguf").replace("\"out\": \"second\"", "\"out\": \"third\""));
+        assertTrue(assertThrows(ModelException.class, () -> losses(file, new TrainingControl(), _ -> { })).getMessage().contains("gone.gguf"));
+    }
+
     /** What does not fit is refused before the first step, with settings that would. */
     @Test void memoryIsKnownBefore() throws IOException {
         var predicted = new long[1];

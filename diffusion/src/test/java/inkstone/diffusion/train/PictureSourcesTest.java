@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 final class PictureSourcesTest {
-    private static final PictureFolder.Settings ALL = new PictureFolder.Settings(null, null, null, false);
+    private static final PictureFolder.Settings ALL = new PictureFolder.Settings(null, null, null, false, 0);
 
     @TempDir private Path folder;
 
@@ -54,7 +54,7 @@ final class PictureSourcesTest {
             {"file": "a/blue.png", "caption": "blue", "set": "two"}
             {"file": "a/out.png", "caption": "green", "set": "three"}
             """);
-        var source = new PictureFolder(folder, new PictureFolder.Settings(null, Map.of("set", List.of("three")), "plain", false), 4, Set.of(), 0);
+        var source = new PictureFolder(folder, new PictureFolder.Settings(null, Map.of("set", List.of("three")), "plain", false, 0), 4, Set.of(), 0);
         assertEquals(2, source.count());
         var captions = new HashSet<String>();
         var random = new SplittableRandom(1);
@@ -65,7 +65,7 @@ final class PictureSourcesTest {
             assertEquals(red ? 255 : 0, drawn.picture().at(1, 1, 0));
         }
         assertTrue(captions.containsAll(Set.of("red, flat", "red", "red, warm, flat", "warm, flat", "blue, plain", "blue")), captions.toString());
-        assertEquals(1, new PictureFolder(folder, new PictureFolder.Settings(Map.of("set", List.of("one", "two")), null, null, false), 4, Set.of("a/blue.png"), 0).count());
+        assertEquals(1, new PictureFolder(folder, new PictureFolder.Settings(Map.of("set", List.of("one", "two")), null, null, false, 0), 4, Set.of("a/blue.png"), 0).count());
     }
 
     @Test void textsBesidePicturesAreCaptions() throws IOException {
@@ -75,6 +75,31 @@ final class PictureSourcesTest {
         var source = new PictureFolder(folder, ALL, 4, Set.of(), 0);
         assertEquals(1, source.count());
         assertEquals("a cat", source.draw(new SplittableRandom(1)).caption());
+    }
+
+    /** A black corner of a pixel comes to every place that a mirror and one pixel of shift can bring it to, and white comes in. */
+    @Test void picturesAreMirroredAndMoved() throws IOException {
+        var image = new BufferedImage(4, 4, BufferedImage.TYPE_INT_RGB);
+        for (int i = 0; i < 16; i++) image.setRGB(i % 4, i / 4, i == 5 ? 0x000000 : 0xFF0000);
+        ImageIO.write(image, "png", folder.resolve("dot.png").toFile());
+        Files.writeString(folder.resolve("dot.txt"), "a dot");
+        var source = new PictureFolder(folder, new PictureFolder.Settings(null, null, null, true, 1), 4, Set.of(), 0);
+        var random = new SplittableRandom(1);
+        var places = new HashSet<Integer>();
+        for (int i = 0; i < 500; i++) {
+            var picture = source.draw(random).picture();
+            int dots = 0, white = 0;
+            for (int pixel = 0; pixel < 16; pixel++) {
+                if (picture.at(pixel % 4, pixel / 4, 0) == 0) {
+                    dots++;
+                    places.add(pixel);
+                }
+                if (picture.at(pixel % 4, pixel / 4, 1) == 255) white++;
+            }
+            assertEquals(1, dots);
+            assertTrue(Set.of(0, 4, 7).contains(white), Integer.toString(white));
+        }
+        assertEquals(Set.of(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11), places);
     }
 
     @Test void whatIsWrongIsSaid() throws IOException {
