@@ -4,8 +4,11 @@ import static inkstone.diffusion.train.JsonConfig.need;
 import static inkstone.diffusion.train.JsonConfig.or;
 
 import inkstone.diffusion.vae.AutoencoderConfig;
+import inkstone.diffusion.vae.AutoencoderFile;
+import inkstone.diffusion.vae.AutoencoderFile.Head;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -18,8 +21,13 @@ import java.util.List;
  * @param out     folder of the run
  */
 public record VaeConfig(String name, Model model, List<PictureData> data, String heldOut, Double validationShare, Double edges, Double kl, PictureTraining training, String out) {
-    /** @param size pixels on a side of the pictures that are learned @param variational false: a plain autoencoder */
-    public record Model(Integer size, Integer channels, List<Integer> multipliers, Integer blocks, Integer latentChannels, Integer groups, Boolean variational) {}
+    /**
+     * @param size   pixels on a side of the pictures that are learned
+     * @param head   what stands between encoder and decoder: plain, kl, vq or fsq
+     * @param codes  of a learned book (vq)
+     * @param levels of each channel of the latent (fsq)
+     */
+    public record Model(Integer size, String head, Integer channels, List<Integer> multipliers, Integer blocks, Integer latentChannels, Integer groups, Integer codes, List<Integer> levels) {}
 
     public static VaeConfig read(Path file) throws IOException { return JsonConfig.read(file, VaeConfig.class, VaeConfig::check); }
 
@@ -36,10 +44,17 @@ public record VaeConfig(String name, Model model, List<PictureData> data, String
         PictureTraining.check(training);
     }
 
-    public AutoencoderConfig network() {
-        return new AutoencoderConfig(3, model.channels, or(model.multipliers, List.of(1, 2, 2)), or(model.blocks, 1), or(model.latentChannels, 4), or(model.groups, Math.min(8, model.channels)),
-            or(model.variational, true), true, 1, 0);
+    /** The network and what stands in its middle. */
+    public AutoencoderFile.About about() {
+        var head = Arrays.stream(Head.values()).filter(one -> one.name().equalsIgnoreCase(or(model.head, "kl"))).findFirst()
+            .orElseThrow(() -> new IllegalArgumentException("model.head: expected plain, kl, vq or fsq, got " + model.head));
+        List<Integer> levels = head == Head.FSQ ? or(model.levels, List.of(8, 5, 5, 5)) : List.of();
+        var network = new AutoencoderConfig(3, model.channels, or(model.multipliers, List.of(1, 2, 2)), or(model.blocks, 1), head == Head.FSQ ? levels.size() : or(model.latentChannels, 4),
+            or(model.groups, Math.min(8, model.channels)), head == Head.KL, true, 1, 0);
+        return new AutoencoderFile.About(name(), head, network, head == Head.VQ ? or(model.codes, 1024) : 0, levels);
     }
+
+    public AutoencoderConfig network() { return about().config(); }
 
     public int size() { return or(model.size, 32); }
     @Override public Double edges() { return or(edges, 0.5); }

@@ -1,7 +1,7 @@
 package inkstone.diffusion.train;
 
 import inkstone.diffusion.Picture;
-import inkstone.diffusion.vae.Autoencoder;
+import inkstone.diffusion.vae.AutoencoderFile;
 import inkstone.diffusion.vae.Moments;
 import inkstone.tensor.Backend;
 import inkstone.tensor.Convolution;
@@ -18,8 +18,8 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * An autoencoder learns to give pictures back: the mean absolute error of pixels, that of the differences between neighbours, and, where its encoder gives a distribution, the distribution's distance
- * from the unit normal one (Kingma & Welling 2013, arXiv:1312.6114).
+ * An autoencoder learns to give pictures back: the mean absolute error of pixels, that of the differences between neighbours, and what its head asks for: a distribution's distance from the unit
+ * normal one (Kingma & Welling 2013, arXiv:1312.6114), or that codes and latents agree.
  */
 final class VaeTask implements Trainer.Task<VaeTask.Batch> {
     /** Pictures of a sheet of samples. */
@@ -38,7 +38,7 @@ final class VaeTask implements Trainer.Task<VaeTask.Batch> {
     /** @param noise of the latents, or null for their means */
     record Batch(List<Captioned> pictures, float[] noise) {}
 
-    private final Autoencoder model;
+    private final AutoencoderFile model;
     private final VaeConfig config;
     private final Backend backend;
     private final PictureSources sources;
@@ -47,7 +47,7 @@ final class VaeTask implements Trainer.Task<VaeTask.Batch> {
     private long next;
 
     /** @param samples folder */
-    VaeTask(Autoencoder model, VaeConfig config, Backend backend, PictureSources sources, List<List<Captioned>> validation, Path samples) {
+    VaeTask(AutoencoderFile model, VaeConfig config, Backend backend, PictureSources sources, List<List<Captioned>> validation, Path samples) {
         this.model = model;
         this.config = config;
         this.backend = backend;
@@ -60,8 +60,8 @@ final class VaeTask implements Trainer.Task<VaeTask.Batch> {
         var random = PictureBatches.random(config.training().seeds(), ++next);
         var pictures = new ArrayList<Captioned>();
         for (int i = 0; i < config.training().pictures(); i++) pictures.add(sources.draw(random));
-        int side = config.size() / model.config().factor();
-        var noise = new float[pictures.size() * side * side * model.config().latentChannels()];
+        int side = config.size() / config.network().factor();
+        var noise = new float[pictures.size() * side * side * config.network().latentChannels()];
         for (int i = 0; i < noise.length; i++) noise[i] = (float) random.nextGaussian();
         return new Batch(pictures, noise);
     }
@@ -81,25 +81,33 @@ final class VaeTask implements Trainer.Task<VaeTask.Batch> {
     }
 
     /** @param pictures [n, size, size, 3] @param noise of the latents, or null for their means */
-    static Tensor loss(Autoencoder model, VaeConfig config, Tensor pictures, float[] noise, float scale) {
+    static Tensor loss(AutoencoderFile model, VaeConfig config, Tensor pictures, float[] noise, float scale) {
         var scope = pictures.scope();
         int[] dims = pictures.shape().toArray();
         double pixels = (double) config.size() * config.size();
-        var encoded = model.encoder().forward(pictures);
+        var encoded = model.autoencoder().encoder().forward(pictures);
         var latent = encoded;
-        Tensor distance = null;
-        if (model.config().variational()) {
-            var moments = Moments.of(encoded);
-            latent = noise == null ? moments.mean() : moments.sample(scope.floats(noise, moments.mean().shape().toArray()));
-            distance = moments.divergence().scale((float) (scale * config.kl() / pixels));
+        Tensor further = null;
+        switch (model.head()) {
+            case PLAIN -> { }
+            case KL -> {
+                var moments = Moments.of(encoded);
+                latent = noise == null ? moments.mean() : moments.sample(scope.floats(noise, moments.mean().shape().toArray()));
+                further = moments.divergence().scale((float) (scale * config.kl() / pixels));
+            }
+            case VQ, FSQ -> {
+                var quantized = model.quantizer().quantize(encoded);
+                latent = quantized.latents();
+                if (quantized.loss() != null) further = quantized.loss().scale(scale * dims[0]);
+            }
         }
-        var error = model.decoder().forward(latent).add(pictures.scale(-1));
+        var error = model.decode(latent).add(pictures.scale(-1));
         var loss = absolute(error).sum().scale((float) (scale / (3 * pixels)));
         if (config.edges() > 0) {
             var differences = error.conv2d(scope.floats(DIFFERENCES, 6, 2, 2, 3), null, new Convolution(1, 0));
             loss = loss.add(absolute(differences).sum().scale((float) (scale * config.edges() * dims[0] / differences.shape().elements())));
         }
-        return distance == null ? loss : loss.add(distance);
+        return further == null ? loss : loss.add(further);
     }
 
     private static Tensor absolute(Tensor x) { return x.leakyRelu(-1); }
@@ -133,8 +141,11 @@ final class VaeTask implements Trainer.Task<VaeTask.Batch> {
         double squares = 0;
         long count = 0;
         try (var scope = Scope.inference(backend)) {
-            var encoded = model.encoder().forward(pictures(scope, part));
-            float[] back = model.decoder().forward(model.config().variational() ? Moments.of(encoded).mean() : encoded).toFloats();
+            float[] back = model.decode(model.encode(pictures(scope, part))).toFloats();
+            if (model.quantizer() != null) {
+                var codes = model.quantizer().quantize(model.autoencoder().encoder().forward(pictures(scope, part)));
+                events.accept(new TrainingEvent.Measure(step, "codes used", codes.used(model.quantizer().codes())));
+            }
             int numbers = config.size() * config.size() * 3;
             for (int i = 0; i < part.size(); i++) {
                 Picture original = part.get(i).picture(), made = Picture.of(config.size(), config.size(), 3, Arrays.copyOfRange(back, i * numbers, (i + 1) * numbers));

@@ -1,13 +1,10 @@
 package inkstone.diffusion.train;
 
-import inkstone.diffusion.vae.Autoencoder;
-import inkstone.diffusion.vae.AutoencoderConfig;
+import inkstone.diffusion.vae.AutoencoderFile;
 import inkstone.tensor.Backend;
 import inkstone.tensor.DType;
 import inkstone.tensor.Scope;
 import inkstone.tensor.Tensor;
-import inkstone.tensor.checkpoint.CheckpointWeights;
-import inkstone.tensor.checkpoint.Gguf;
 import inkstone.tensor.checkpoint.GgufWriter;
 import inkstone.tensor.train.AdamW;
 import inkstone.tensor.train.LearningWeights;
@@ -29,7 +26,7 @@ import java.util.random.RandomGenerator;
 
 /**
  * An autoencoder from nothing, all in one folder, each part made once. A run in a folder that holds a checkpoint goes on from it. The trained model, {@code model.gguf}, has the names of Stable
- * Diffusion's autoencoder and its sizes as metadata. For the thread of the backend.
+ * Diffusion's autoencoder and its sizes as metadata ({@link AutoencoderFile}). For the thread of the backend.
  */
 public final class VaeTraining {
     private static final String START = "start.gguf", MODEL = "model.gguf", SAMPLES = "samples";
@@ -55,15 +52,13 @@ public final class VaeTraining {
     /** Makes ready, trains and writes {@link #model}; a cancelled run writes none. */
     public End run(TrainingControl control, Preparation preparation, Consumer<TrainingEvent> events) throws IOException {
         Files.createDirectories(folder);
-        var network = config.network();
         var training = config.training();
         var sources = PictureSources.of(config.data(), config.size(), config.heldOut(), config.validationShare(), base, preparation);
         var start = folder.resolve(START);
-        if (!Files.exists(start)) writeStart(network, start);
+        if (!Files.exists(start)) writeStart(start);
         List<List<Captioned>> validation = config.validationShare() == 0 ? List.of() : sources.validation(training.validation(), training.pictures());
         var need = PictureMemory.require(backend, this::learner, training, config.name());
-        try (var parameters = new Parameters(backend); var file = Gguf.open(start); var weights = weights(file, backend, parameters)) {
-            var model = weights.build(source -> Autoencoder.of(network, source));
+        try (var parameters = new Parameters(backend); var model = open(backend, parameters)) {
             var task = new VaeTask(model, config, backend, sources, validation, folder.resolve(SAMPLES));
             try (var trainer = new Trainer(backend, parameters, new AdamW(backend, parameters.tensors(), training.adam(), training.seeds()), training.settings(config.name()), folder)) {
                 var end = trainer.run(task, control, need.total(), parameters.count(), new TrainingLog(folder, config.name()).andThen(events));
@@ -76,32 +71,27 @@ public final class VaeTraining {
         }
     }
 
-    private static CheckpointWeights weights(Gguf file, Backend backend, Parameters parameters) {
-        return new CheckpointWeights(file, backend, source -> new LearningWeights(source, parameters, LearningWeights.ALL));
+    private AutoencoderFile open(Backend on, Parameters parameters) throws IOException {
+        return AutoencoderFile.open(folder.resolve(START), on, source -> new LearningWeights(source, parameters, LearningWeights.ALL));
     }
 
     private PictureMemory.Learner learner(Backend counting, Parameters parameters) throws IOException {
-        var file = Gguf.open(folder.resolve(START));
-        var weights = weights(file, counting, parameters);
-        var model = weights.build(source -> Autoencoder.of(config.network(), source));
+        var model = open(counting, parameters);
         int side = config.size() / config.network().factor();
         return new PictureMemory.Learner() {
             @Override public Tensor loss(Scope scope, int pictures) {
                 var noise = new float[pictures * side * side * config.network().latentChannels()];
                 return VaeTask.loss(model, config, scope.tensor(DType.F32, pictures, config.size(), config.size(), 3), noise, 1);
             }
-            @Override public void close() {
-                weights.close();
-                file.close();
-            }
+            @Override public void close() { model.close(); }
         };
     }
 
-    private void writeStart(AutoencoderConfig network, Path start) throws IOException {
-        var writer = new GgufWriter().string("general.architecture", "vae").string("general.name", config.name()).u32("general.file_type", 0).u32("vae.image_size", config.size())
-            .u32("vae.channels", network.channels()).i32s("vae.multipliers", network.multipliers().stream().mapToInt(Integer::intValue).toArray()).u32("vae.block_count", network.blocks())
-            .u32("vae.latent_channels", network.latentChannels()).u32("vae.group_count", network.groups()).bool("vae.variational", network.variational());
-        NewNetwork.write(writer, weights -> Autoencoder.of(network, weights), VaeTraining::start, config.training().seeds());
+    private void writeStart(Path start) throws IOException {
+        var writer = new GgufWriter();
+        AutoencoderFile.put(writer, config.about());
+        writer.u32("general.file_type", 0);
+        NewNetwork.write(writer, weights -> AutoencoderFile.of(config.about(), weights), VaeTraining::start, config.training().seeds());
         writer.write(start);
     }
 
@@ -111,6 +101,10 @@ public final class VaeTraining {
         var values = new float[count];
         if (dims.length == 1) {
             if (!name.endsWith(".bias")) Arrays.fill(values, 1);
+            return values;
+        }
+        if (name.startsWith("codebook")) {                                                                 // among the latents, whose numbers are about 1
+            for (int i = 0; i < count; i++) values[i] = (float) random.nextGaussian();
             return values;
         }
         if (name.endsWith("conv2.weight") || name.endsWith("proj_out.weight")) return values;

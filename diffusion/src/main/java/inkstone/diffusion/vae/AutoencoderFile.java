@@ -83,7 +83,7 @@ public record AutoencoderFile(Gguf file, CheckpointWeights weights, String name,
             var head = Arrays.stream(Head.values()).filter(one -> one.name().equalsIgnoreCase(m.string(PREFIX + "head"))).findFirst()
                 .orElseThrow(() -> new IllegalArgumentException("the head \"%s\" is none of plain, kl, vq and fsq".formatted(m.string(PREFIX + "head"))));
             var config = new AutoencoderConfig(m.integer(PREFIX + "picture_channels"), m.integer(PREFIX + "channels"), numbers(m.string(PREFIX + "multipliers")), m.integer(PREFIX + "blocks"),
-                m.integer(PREFIX + "latent_channels"), m.integer(PREFIX + "groups"), head == Head.KL, false, 1, 0);
+                m.integer(PREFIX + "latent_channels"), m.integer(PREFIX + "groups"), head == Head.KL, true, 1, 0);
             return new About(m.string("general.name", path.getFileName().toString()), head, config, m.integer(PREFIX + "codes", 0), numbers(m.string(PREFIX + "levels", "")));
         } catch (IllegalArgumentException e) {
             throw new ModelException("%s: %s".formatted(path, e.getMessage()), e);

@@ -29,7 +29,7 @@ class VaeTrainingTest {
     private VaeTraining training(String name, String head, int steps, CpuBackend backend) throws Exception {
         var file = folder.resolve(name + ".json");
         Files.writeString(file, """
-            {"name": "%s", "model": {"size": 16, "channels": 8, "multipliers": [1, 2], "latent": 4, "groups": 4, %s}, "data": [{"shapes": true}], "validationShare": 0.02,
+            {"name": "%s", "model": {"size": 16, "channels": 8, "multipliers": [1, 2], "latentChannels": 4, "groups": 4, %s}, "data": [{"shapes": true}], "validationShare": 0.02,
              "training": {"steps": %d, "batch": 8, "learningRate": 3e-3, "evaluateEvery": 10, "saveEvery": 4, "validationPictures": 8, "seed": 3}, "out": "%1$s"}""".formatted(name, head, steps));
         return new VaeTraining(VaeConfig.read(file), file, backend);
     }
@@ -70,6 +70,7 @@ class VaeTrainingTest {
     @Test void impossibleOnesAreRefused() {
         try (var backend = new CpuBackend(1)) {
             assertTrue(assertThrows(ModelException.class, () -> training("a", "\"head\": \"gan\"", 1, backend)).getMessage().contains("plain, kl, vq or fsq"));
+            assertTrue(assertThrows(ModelException.class, () -> training("c", "\"head\": \"kl\"".replace("kl\"", "kl\", \"blocks\": 0"), 1, backend)).getMessage().contains("1 or more"));
             assertTrue(assertThrows(ModelException.class, () -> training("b", "\"head\": \"fsq\", \"levels\": [1, 2]", 1, backend)).getMessage().contains("levels"));
         }
     }
