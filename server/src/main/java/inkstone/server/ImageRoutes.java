@@ -1,7 +1,6 @@
 package inkstone.server;
 
 import inkstone.diffusion.picture.Parameters;
-import inkstone.diffusion.picture.PictureFile;
 import inkstone.server.images.Gallery;
 import inkstone.server.images.PaintJob;
 import inkstone.server.images.PaintOrder;
@@ -132,7 +131,7 @@ final class ImageRoutes {
     }
 
     private ObjectNode received(byte[] bytes) throws IOException {
-        var file = PictureFile.read(bytes);
+        var file = gallery().read(bytes);
         var json = Json.object().put("id", gallery().receive(bytes)).put("width", file.picture().width()).put("height", file.picture().height());
         var text = file.texts().get(Parameters.KEYWORD);
         return text == null ? json.putNull("settings") : json.set("settings", settings(Parameters.parse(text)));

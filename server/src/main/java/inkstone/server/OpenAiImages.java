@@ -94,7 +94,7 @@ final class OpenAiImages {
         if (file == null) return null;
         if (file.size() > limits.pictureBytes()) throw ImageRoutes.tooLarge(limits);
         try (var content = file.content()) {
-            return PictureFile.read(content.readAllBytes()).picture();
+            return paintings.gallery().read(content.readAllBytes()).picture();
         } catch (IllegalArgumentException wrong) {
             throw ApiException.invalid(name, wrong.getMessage());
         }

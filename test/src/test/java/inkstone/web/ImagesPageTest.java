@@ -13,6 +13,7 @@ import com.microsoft.playwright.Locator;
 import com.microsoft.playwright.Mouse;
 import com.microsoft.playwright.Page;
 import com.microsoft.playwright.options.ColorScheme;
+import inkstone.PretendPainter;
 import inkstone.TinyModel;
 import inkstone.TinyStudio;
 import inkstone.server.images.PaintOrder;

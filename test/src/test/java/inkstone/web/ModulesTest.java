@@ -64,6 +64,25 @@ class ModulesTest {
             return [...first, curve.steps.map(each => each.loss).join(), curve.evaluations.map(each => `${each.step}:${each.loss}`).join(), String(curve.rows().length), ticks(0, 3).join(), logTicks(0.01, 0.2).join()];"""));
     }
 
+    @Test void valuesOfAGridAreListsRangesAndLines() {
+        assertEquals(List.of("1|2|4", "1|2|3", "2|4.5|7", "0|0.1|0.2|0.3", "red apple, 3d|a pear", "euler|heun", "x..y", "5..1", "64", "6"), visit.js("""
+            const { pictures, valuesOf } = await import("/js/grid.js");
+            const of = (parameter, text) => valuesOf(parameter, text).join("|");
+            return [of("steps", "1, 2,4"), of("seed", "1..3"), of("guidance", "2 .. 8 / 2.5"), of("rescale", "0..0.3/0.1"), of("prompt", "red apple, 3d\\n\\n a pear "), of("sampler", "euler, heun"), of("steps", "x..y"), of("seed", "5..1"),
+              String(valuesOf("seed", "1..1000").length), String(pictures({ x: { values: [1, 2] }, y: { values: [1, 2, 3] } }))];"""));
+    }
+
+    @Test void anOrderForAPictureIsNoQuestion() {
+        assertEquals(List.of("a red apple", "a\nb", "none", "none", "none", "user: hello"), visit.js("""
+            const t = await import("/js/conversation.js");
+            let chat = t.create(), id;
+            [chat, id] = t.add(chat, 0, { role: "user", text: "/paint a red apple", paint: true });
+            [chat, id] = t.add(chat, id, { role: "assistant", text: "", state: "done", paint: true, job: "0123456789abcdef", pictures: ["0123456789abcdef"] });
+            [chat, id] = t.add(chat, id, { role: "user", text: "hello" });
+            [chat, id] = t.add(chat, id, { role: "assistant", text: "" });
+            return [...["/paint a red apple", " /paint a\\nb ", "/paint", "paint it", "see /paint x"].map(text => t.orderIn(text) ?? "none"), t.prompt(t.accept(chat), id).map(m => `${m.role}: ${m.content}`).join()];"""));
+    }
+
     @Test void editingAndAskingAgainMakeBranches() {
         assertEquals(Map.of("path", List.of("Q2", "A3"), "first", List.of("Q", "A"), "versions", 2, "count", 6, "branches", true, "before", false), visit.js("""
             const t = await import("/js/conversation.js");

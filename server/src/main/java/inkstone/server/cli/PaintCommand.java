@@ -41,6 +41,7 @@ final class PaintCommand implements Callable<Integer> {
     @Option(names = {"-m", "--model"}, paramLabel = "MODEL", description = "A .safetensors or .gguf file, or a folder as diffusers writes it. Default: the model that comes with the program.") private Path model;
     @Option(names = "--vae", paramLabel = "FILE", description = "An autoencoder in place of the model's own.") private Path autoencoder;
     @Option(names = "--text-encoder", paramLabel = "FILE", description = "A text encoder that the model's file lacks; several with several --text-encoder.") private List<Path> textEncoders = List.of();
+    @Option(names = "--taesd", paramLabel = "FILE", description = "A tiny decoder of the model's latents, for the film strip. Default: colours that are reckoned from the latents.") private Path tinyDecoder;
     @Option(names = "--lora", paramLabel = "FILE[:WEIGHT]", description = "A LoRA of the model; several with several --lora. WEIGHT says how much of it: 1 is all.") private List<String> loras = List.of();
     @Option(names = "--negative", paramLabel = "TEXT", description = "What not to see.") private String negative;
     @Option(names = "--size", paramLabel = "WxH", description = "Width and height in pixels. Default: the model's.") private String size;
@@ -62,7 +63,7 @@ final class PaintCommand implements Callable<Integer> {
     @Override public Integer call() throws IOException {
         devices.check(command);
         check();
-        var models = new PaintModels(new Companions(autoencoder, textEncoders, null), loras.stream().map(AdapterFile::of).map(lora -> new ImageLoras.Source(lora.path(), lora.weight(), lora.weight())).toList(),
+        var models = new PaintModels(new Companions(autoencoder, textEncoders, tinyDecoder), loras.stream().map(AdapterFile::of).map(lora -> new ImageLoras.Source(lora.path(), lora.weight(), lora.weight())).toList(),
             () -> devices.open(command));
         var sources = models.sources(model == null ? List.of() : List.of(model));
         if (sources.isEmpty()) throw wrong("no image model, and this build comes with none: give one with -m MODEL, a .safetensors or .gguf file or a folder");

@@ -32,8 +32,6 @@ import java.util.function.Supplier;
  * @param backend    makes what a model computes on, anew for each that is opened
  */
 record PaintModels(Companions companions, List<ImageLoras.Source> loras, Supplier<Backend> backend) {
-    PaintModels(Supplier<Backend> backend) { this(Companions.NONE, List.of(), backend); }
-
     private static Path folder() { return Path.of(System.getProperty("user.home"), ".inkstone", "models"); }
 
     /** @param embedded whether the name means the model that comes with the program */

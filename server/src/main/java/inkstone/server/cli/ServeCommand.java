@@ -1,5 +1,6 @@
 package inkstone.server.cli;
 
+import inkstone.diffusion.checkpoint.Companions;
 import inkstone.server.Limits;
 import inkstone.server.Served;
 import inkstone.server.ServerSettings;
@@ -65,6 +66,9 @@ final class ServeCommand implements Callable<Integer> {
     @Option(names = "--image-model", paramLabel = "MODEL",
         description = "What paints: a .safetensors or .gguf file, or a folder as diffusers writes it; several with several --image-model. Default: the image model that comes with the program.")
     private List<Path> imageModels = List.of();
+
+    @Option(names = "--taesd", paramLabel = "FILE", description = "A tiny decoder of the latents of --image-model, for previews. Default: colours that are reckoned from the latents.")
+    private Path tinyDecoder;
 
     @Option(names = "--upscaler", paramLabel = "FILE", description = "Makes pictures twice as large: a .safetensors file of a waifu2x network.")
     private Path upscaler;
@@ -168,7 +172,7 @@ final class ServeCommand implements Callable<Integer> {
 
     /** Null where nothing can be painted. A model that was named and cannot be used ends the program; a folder that cannot be is no reason not to chat. */
     private Paintings paintings(ServerSettings settings) throws IOException {
-        var models = new PaintModels(modelOptions::another);
+        var models = new PaintModels(new Companions(null, List.of(), tinyDecoder), List.of(), modelOptions::another);
         var sources = models.sources(imageModels);
         if (sources.isEmpty()) return null;
         var easel = new Easel(sources, upscaler == null ? null : models.enlarging(upscaler));

@@ -43,6 +43,8 @@ public final class Gallery implements AutoCloseable {
     private static final Duration GUEST = Duration.ofDays(2);
     private static final Pattern ID = Pattern.compile("[0-9a-f]{16}"), NAME = Pattern.compile("([0-9a-f]{16})\\.png");
     private static final String PARTIAL = ".partial";
+    /** Longest side of a picture that is handed in: decoded and as floats, one of that size takes 300 MB for a moment, so they are read one at a time. */
+    private static final int LARGEST = 4_096;
     private static final Logger LOG = LoggerFactory.getLogger(Gallery.class);
 
     private final Path folder, guests;
@@ -50,6 +52,7 @@ public final class Gallery implements AutoCloseable {
     private final GalleryStore store;
     private final Duration undo;
     private final SecureRandom random = new SecureRandom();
+    private final Object reading = new Object();
     private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor(Thread.ofPlatform().daemon().name("gallery").factory());
 
     /** What a search finds: the pictures of one page, the newest first, and how many there are in all. */
@@ -182,10 +185,24 @@ public final class Gallery implements AutoCloseable {
     /** Pixels of a picture here, or of one that was handed in. */
     Picture pixels(String id) throws IOException {
         boolean guest = ID.matcher(id).matches() && Files.exists(guests.resolve(id));
-        return PictureFile.read(Files.readAllBytes(guest ? guests.resolve(id) : file(id))).picture();
+        return read(Files.readAllBytes(guest ? guests.resolve(id) : file(id))).picture();
     }
 
-    /** A picture to begin with, or a mask, handed in as a file of bytes that can be read. */
+    /**
+     * A picture that somebody brought.
+     *
+     * @throws IllegalArgumentException in one line, for what is no picture, is damaged or too large
+     */
+    public PictureFile read(byte[] bytes) {
+        synchronized (reading) {
+            var file = PictureFile.read(bytes);
+            int width = file.picture().width(), height = file.picture().height();
+            if (Math.max(width, height) > LARGEST) throw new IllegalArgumentException("a picture may have %d pixels on a side here, this one has %d x %d; make it smaller first".formatted(LARGEST, width, height));
+            return file;
+        }
+    }
+
+    /** A picture to begin with, or a mask, handed in as a file of bytes that {@link #read} can read. */
     public String receive(byte[] bytes) throws IOException {
         var id = newId();
         write(guests.resolve(id), bytes);

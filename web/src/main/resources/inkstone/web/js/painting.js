@@ -199,13 +199,13 @@ export class Painting extends EventTarget {
   async remove(id) {
     await ask("DELETE", `/api/images/${id}`);
     const { pictures, all } = this.gallery;
-    this.gallery = { ...this.gallery, pictures: pictures.filter(picture => picture.id !== id), all: all - 1 };
+    this.gallery = { ...this.gallery, pictures: pictures?.filter(picture => picture.id !== id) ?? null, all: all - 1 };
     this.#changed();
   }
 
   async undo(id) {
     const picture = await ask("POST", `/api/images/${id}/undo`), { pictures, all } = this.gallery;
-    this.gallery = { ...this.gallery, pictures: [picture, ...pictures].sort((a, b) => b.number - a.number), all: all + 1 };
+    this.gallery = { ...this.gallery, pictures: [picture, ...pictures ?? []].sort((a, b) => b.number - a.number), all: all + 1 };
     this.#changed();
   }
 

@@ -163,7 +163,7 @@ class Sitting extends PaintingElement {
     if (job.state !== "running") return nothing;
     const known = steps > 0, percent = Painting.percent(job);
     return html`<div><progress max=${known ? 100 : nothing} value=${known ? percent : nothing} aria-label=${known ? `${percent} per cent` : "The model is opened"}></progress>
-      <div class="ends"><span>${job.secondsLeft ? left(job.secondsLeft) : known ? "" : "opening the model"}</span><span>${job.secondsPerStep ? `${seconds(1000 * job.secondsPerStep)} a step` : ""}</span></div></div>`;
+      <div class="ends"><span>${job.secondsLeft ? left(job.secondsLeft) : known ? "" : "opening the model"}</span><span>${job.secondsPerStep ? `${pace(job.secondsPerStep)} a step` : ""}</span></div></div>`;
   }
 
   #stop() {
@@ -257,6 +257,8 @@ class Sitting extends PaintingElement {
         <span class="num">${frame.step}</span><span class="num quiet">σ ${sigma(frame.sigma)}</span></li>` : nothing)}</ol></div></details>`;
   }
 }
+
+const pace = perStep => perStep < 1 ? `${Math.max(1, Math.round(1000 * perStep))} ms` : seconds(1000 * perStep);
 
 const sigma = value => value >= 100 ? String(Math.round(value)) : value >= 10 ? value.toFixed(1) : value.toFixed(value < 0.1 ? 3 : 2);
 

@@ -1,4 +1,4 @@
-package inkstone.web;
+package inkstone;
 
 import inkstone.diffusion.ImageModelInfo;
 import inkstone.diffusion.ImagePipeline;
@@ -15,16 +15,16 @@ import java.util.Random;
 import java.util.concurrent.Semaphore;
 
 /** A model without networks, which paints a disc in the prompt's colours: what it expects is known in closed form. One evaluation for each permit. */
-final class PretendPainter {
-    static final String NAME = "Daub";
-    final Semaphore permits = new Semaphore(0);
+public final class PretendPainter {
+    public static final String NAME = "Daub";
+    public final Semaphore permits = new Semaphore(0);
 
     private static ImageModelInfo info() {
         var defaults = new ImageRequest("", "", 64, 64, 8, 3, 0, "euler", "karras", -1, "cpu", 0, 1, null, null, 0.75f);
         return new ImageModelInfo(NAME, "Inkstone, 64 px", 3_200_000, true, 8, 32, 128, defaults, List.of("euler", "heun", "dpmpp_2m", "euler_a"), List.of("karras", "exponential", "simple"), List.of("cpu", "philox"));
     }
 
-    Easel easel() { return new Easel(List.of(new Easel.Source(info(), this::pipeline)), new Easel.Enlarging("waifu2x", 2, PretendPainter::twice)); }
+    public Easel easel() { return new Easel(List.of(new Easel.Source(info(), this::pipeline)), new Easel.Enlarging("waifu2x", 2, PretendPainter::twice)); }
 
     private static Easel.Enlarger twice() {
         return new Easel.Enlarger() {
