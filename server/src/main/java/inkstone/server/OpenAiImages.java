@@ -30,6 +30,8 @@ final class OpenAiImages {
     /** How often it is looked whether the client still waits, and after how many looks of a stream it gets a sign of life. */
     private static final Duration LOOK = Duration.ofMillis(200);
     private static final int LOOKS_PER_PING = 25, MOST_PARTIAL = 3;
+    /** There is one here; events must name one of OpenAI's. */
+    private static final String QUALITY = "high";
     private static final Set<String> NUMBERS = Set.of("n", "seed", "steps", "guidance", "rescale", "eta", "strength", "partial_images", "output_compression");
 
     private final Paintings paintings;
@@ -140,7 +142,7 @@ final class OpenAiImages {
             if (addresses) data.addObject().put("url", address(context, painting));
             else data.addObject().put("b64_json", base64(painting));
         }
-        describe(document, job.done().getFirst());
+        describe(document);
         Json.answer(context, document);
     }
 
@@ -160,8 +162,8 @@ final class OpenAiImages {
 
     private String base64(Painting painting) throws IOException { return Base64.getEncoder().encodeToString(Files.readAllBytes(paintings.gallery().file(painting.id()))); }
 
-    private static void describe(ObjectNode json, Painting painting) {
-        json.put("size", "%dx%d".formatted(painting.pixelWidth(), painting.pixelHeight())).put("quality", "auto").put("background", "opaque").put("output_format", "png");
+    private static void describe(ObjectNode json) {
+        json.put("background", "opaque").put("output_format", "png");
         /* Nothing here is counted in tokens, and clients that add them up want numbers. */
         json.putObject("usage").put("total_tokens", 0).put("input_tokens", 0).put("output_tokens", 0).putObject("input_tokens_details").put("text_tokens", 0).put("image_tokens", 0);
     }
@@ -215,12 +217,13 @@ final class OpenAiImages {
         var small = PictureFile.read(Base64.getDecoder().decode(url.substring(url.indexOf(',') + 1))).picture();
         var large = Resize.to(small, job.width(), job.height());
         return Json.object().put("type", event + ".partial_image").put("b64_json", Base64.getEncoder().encodeToString(Png.write(large, Map.of()))).put("created_at", System.currentTimeMillis() / 1_000)
-            .put("size", "%dx%d".formatted(job.width(), job.height())).put("quality", "auto").put("background", "opaque").put("output_format", "png");
+            .put("size", "%dx%d".formatted(job.width(), job.height())).put("quality", QUALITY).put("background", "opaque").put("output_format", "png");
     }
 
     private ObjectNode completed(Painting painting, String event) throws IOException {
-        var json = Json.object().put("type", event + ".completed").put("b64_json", base64(painting)).put("created_at", painting.created() / 1_000);
-        describe(json, painting);
+        var json = Json.object().put("type", event + ".completed").put("b64_json", base64(painting)).put("created_at", painting.created() / 1_000)
+            .put("size", "%dx%d".formatted(painting.pixelWidth(), painting.pixelHeight())).put("quality", QUALITY);
+        describe(json);
         return json;
     }
 }

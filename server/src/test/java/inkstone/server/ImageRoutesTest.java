@@ -56,7 +56,6 @@ class ImageRoutesTest {
         var file = PictureFile.read(decoded(reply.json().path("data").path(1).path("b64_json").stringValue()));
         assertEquals(48, file.picture().width());
         assertTrue(file.texts().get(Parameters.KEYWORD).contains("Seed: 6"), file.texts().toString());
-        assertEquals("48x32", reply.json().path("size").stringValue());
         var url = post(GENERATIONS, "{\"prompt\":\"red apple\",\"size\":\"48x32\",\"seed\":6,\"response_format\":\"url\"}").json().path("data").path(0).path("url").stringValue();
         assertTrue(url.startsWith("http://127.0.0.1:" + server.port() + "/api/images/"), url);
         var png = get(url.substring(url.indexOf("/api")));
@@ -99,6 +98,7 @@ class ImageRoutesTest {
         assertEquals(List.of("partial_image", "partial_image", "completed", "partial_image", "partial_image", "completed").stream().map(type -> "image_generation." + type).toList(), types);
         var data = reply.body().lines().filter(line -> line.startsWith("data: ")).map(line -> Wire.json(line.substring(6))).toList();
         assertEquals(1, data.get(1).path("partial_image_index").intValue());
+        assertEquals("32x32", data.getLast().path("size").stringValue());
         assertEquals(32, PictureFile.read(decoded(data.getFirst().path("b64_json").stringValue())).picture().width());
         assertTrue(PictureFile.read(decoded(data.getLast().path("b64_json").stringValue())).texts().get(Parameters.KEYWORD).contains("Seed: 2"));
     }

@@ -18,13 +18,22 @@ import com.openai.models.chat.completions.ChatCompletionStreamOptions;
 import com.openai.models.completions.CompletionCreateParams;
 import com.openai.models.embeddings.Embedding;
 import com.openai.models.embeddings.EmbeddingCreateParams;
+import com.openai.models.images.ImageEditParams;
+import com.openai.models.images.ImageGenerateParams;
+import inkstone.PretendPainter;
 import inkstone.TinyModel;
 import inkstone.TinyStudio;
+import inkstone.diffusion.picture.PictureFile;
+import inkstone.diffusion.picture.Png;
+import inkstone.server.images.Paintings;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Base64;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -169,6 +178,27 @@ class OpenAiJavaTest {
         assertEquals(1, first.stream().mapToDouble(x -> x * x).sum(), 1e-5);
         var wide = EmbeddingCreateParams.builder().model(TinyModel.NAME).input("Ink").dimensions(100_000).build();
         assertTrue(assertThrows(BadRequestException.class, () -> client.embeddings().create(wide)).getMessage().contains("dimensions"));
+    }
+
+    @Test void picturesArePaintedStreamedAndChanged() throws IOException {
+        var painter = new PretendPainter();
+        painter.permits.release(1_000);
+        try (var paintings = Paintings.open(folder.resolve("images"), painter.easel(), 4); var painting = TinyStudio.start(TinyModel.write(folder), 0, null, paintings)) {
+            var artist = clientOf(painting);
+            var answer = artist.images().generate(ImageGenerateParams.builder().prompt("a red apple").model(PretendPainter.NAME).n(2L).size(ImageGenerateParams.Size.of("64x96")).quality(ImageGenerateParams.Quality.HIGH).build()).validate();
+            var pictures = answer.data().orElseThrow().stream().map(image -> PictureFile.read(Base64.getDecoder().decode(image.b64Json().orElseThrow())).picture()).toList();
+            assertEquals(2, pictures.size());
+            assertEquals(96, pictures.getFirst().height());
+            assertNotEquals(pictures.get(0), pictures.get(1));
+            try (var stream = artist.images().generateStreaming(ImageGenerateParams.builder().prompt("a red apple").partialImages(2L).build())) {
+                assertEquals(List.of("partial", "partial", "completed"), stream.stream().map(event -> event.isGenerationCompleted() ? "completed" : "partial").toList());
+            }
+            var changed = artist.images().edit(ImageEditParams.builder().prompt("a blue moon").image(new ByteArrayInputStream(Png.write(pictures.getFirst(), Map.of()))).build()).validate();
+            assertEquals(1, changed.data().orElseThrow().size());
+            assertThrows(BadRequestException.class, () -> artist.images().generate(ImageGenerateParams.builder().prompt("x").background(ImageGenerateParams.Background.TRANSPARENT).build()));
+            assertTrue(artist.models().list().data().stream().anyMatch(model -> model.id().equals(PretendPainter.NAME)));
+            artist.close();
+        }
     }
 
     @Test void textsAreCompleted() {

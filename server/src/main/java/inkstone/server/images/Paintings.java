@@ -230,11 +230,11 @@ public final class Paintings implements AutoCloseable {
      * the next one: opening takes longer than painting.
      */
     private synchronized PaintJob next() throws InterruptedException {
-        boolean idle = false;
+        long idle = System.nanoTime() + IDLE.toNanos();
         while (!closed && waiting.isEmpty()) {
-            wait(idle ? 0 : IDLE.toMillis());
-            if (!idle && waiting.isEmpty()) easel.clear();
-            idle = true;
+            long left = (idle - System.nanoTime()) / 1_000_000;
+            if (left <= 0) easel.clear();
+            wait(Math.max(0, left));   // 0: until there is something
         }
         if (closed) return null;
         var first = waiting.firstEntry().getValue().getFirst();

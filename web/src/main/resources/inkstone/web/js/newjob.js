@@ -204,8 +204,10 @@ class NewJob extends TrainingElement {
   }
 
   #key(event) {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.#start(event);
-    else if (event.key === "Enter" && event.target.matches("input:not([type=radio])")) { event.preventDefault(); event.target.dispatchEvent(new Event("change")); }   // Enter in a field must not start hours of work
+    if (event.key !== "Enter") return;
+    const starts = event.ctrlKey || event.metaKey;
+    if (event.target.matches("input:not([type=radio], [type=file])")) { event.preventDefault(); event.target.dispatchEvent(new Event("change")); }   // what is being typed counts; Enter alone must not start hours of work
+    if (starts) this.#start(event);
   }
 
   async #start(event) {

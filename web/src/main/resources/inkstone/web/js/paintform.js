@@ -208,8 +208,10 @@ class PaintForm extends PaintingElement {
   // Painting
 
   #key(event) {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.#paint(event);
-    else if (event.key === "Enter" && event.target.matches("input:not([type=radio], [type=file])")) { event.preventDefault(); event.target.dispatchEvent(new Event("change")); }   // Enter in a field is no order
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      if (event.target.matches("input:not([type=file]), textarea")) event.target.dispatchEvent(new Event("change"));   // what is being typed counts
+      this.#paint(event);
+    } else if (event.key === "Enter" && event.target.matches("input:not([type=radio], [type=file])")) { event.preventDefault(); event.target.dispatchEvent(new Event("change")); }   // Enter in a field is no order
   }
 
   async #paint(event) {
