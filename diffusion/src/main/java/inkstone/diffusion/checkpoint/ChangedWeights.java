@@ -6,9 +6,10 @@ import inkstone.tensor.Blocks;
 import inkstone.tensor.DType;
 import inkstone.tensor.Linear;
 import inkstone.tensor.Scope;
+import inkstone.tensor.Shape;
 import inkstone.tensor.Tensor;
 import inkstone.tensor.Weights;
-import inkstone.tensor.checkpoint.Checkpoint;
+import inkstone.tensor.checkpoint.Arranged;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,13 +22,13 @@ import java.util.Optional;
  */
 public final class ChangedWeights implements Weights, AutoCloseable {
     private final Weights source;
-    private final Checkpoint checkpoint;
+    private final Arranged checkpoint;
     private final Map<String, List<Change>> changes;
     private final Backend backend;
     private final List<MemorySegment> owned = new ArrayList<>();
 
     /** @param changes by names without ".weight" */
-    public ChangedWeights(Weights source, Checkpoint checkpoint, Map<String, List<Change>> changes, Backend backend) {
+    public ChangedWeights(Weights source, Arranged checkpoint, Map<String, List<Change>> changes, Backend backend) {
         this.source = source;
         this.checkpoint = checkpoint;
         this.changes = changes;
@@ -54,10 +55,15 @@ public final class ChangedWeights implements Weights, AutoCloseable {
         return base;
     }
 
+    /* Read from the file each time: LoRAs come and go, and the weights without them stay as they are. */
     private Tensor merged(String name, List<Change> own, int[] dims) {
-        var values = source.values(name, dims).orElseThrow(() -> new IllegalStateException("%s has no values to merge a change into".formatted(name)));
+        var format = checkpoint.tensors().get(name).dtype();
+        var values = new float[Math.toIntExact(new Shape(dims).elements())];
+        var bytes = MemorySegment.ofArray(new byte[Math.toIntExact(format.bytes(values.length))]);
+        checkpoint.read(name, 0, values.length, bytes);
+        Blocks.toFloats(format, bytes, 0, values, values.length);
         for (var change : own) add(values, change);
-        return stored(checkpoint.tensors().get(name).dtype(), values, dims);
+        return stored(format, values, dims);
     }
 
     /** values [out, window · window · in] += scale · up down, whose windows lie behind the inputs as in files. */

@@ -10,9 +10,7 @@ import inkstone.diffusion.vae.AutoencoderConfig;
 import inkstone.tensor.ModelException;
 import inkstone.tensor.Shape;
 import inkstone.tensor.Weights;
-import inkstone.tensor.checkpoint.Metadata;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -75,7 +73,7 @@ public record ImageCheckpoint(String name, Family family, UNetConfig unetConfig,
         int width = texts.stream().limit(encoders).mapToInt(ClipConfig::width).sum();
         if (width != unet.context()) throw new ModelException("%s: the network reads text of width %d, the text encoders write %d".formatted(path, unet.context(), width));
         return new ImageCheckpoint(path.getFileName().toString().replaceAll("\\.(safetensors|gguf)$", ""), family, unet, autoencoder, List.copyOf(texts.subList(0, encoders)),
-            shapes.prediction(path, family, parts.markers()), parts.markers().contains("ztsnr"), shapes.distillation(path, unet), parts.unet(), parts.autoencoder(), parts.texts(),
+            shapes.prediction(path, family, unet, parts.markers()), parts.markers().contains("ztsnr"), shapes.distillation(path, unet), parts.unet(), parts.autoencoder(), parts.texts(),
             List.copyOf(unknown), parameters);
     }
 
@@ -97,6 +95,9 @@ public record ImageCheckpoint(String name, Family family, UNetConfig unetConfig,
 
     /** Whether the network also sees what is to stay and where (9 channels). */
     public boolean inpaints() { return unetConfig.inChannels() == 2 * autoencoderConfig.latentChannels() + 1; }
+
+    /** Bytes that loading takes beside the files' mappings. */
+    public long turnedBytes() { return unet.turnedBytes() + autoencoder.turnedBytes() + texts.stream().mapToLong(NetworkFile::turnedBytes).sum(); }
 
     /** "Stable Diffusion XL (turbo), 3.47 billion parameters, predicts noise", and what was not used. */
     public String summary() {

@@ -18,7 +18,7 @@ import java.util.function.UnaryOperator;
  * A file of networks for pictures, seen as they ask for it: weights of convolutions, which files keep as [out, in, height, width], with their channels last, and those with a window of one
  * pixel as matrices. What is turned lies in memory of its own until {@link #close}, in the file's format; the rest is the file's mapping.
  */
-public record NetworkFile(Checkpoint checkpoint) implements AutoCloseable {
+public record NetworkFile(Arranged checkpoint) implements AutoCloseable {
     /** Names as they are in the file. */
     public static NetworkFile open(Path path) throws IOException { return open(path, _ -> Map.of()); }
 
@@ -53,6 +53,9 @@ public record NetworkFile(Checkpoint checkpoint) implements AutoCloseable {
         });
         return all;
     }
+
+    /** Bytes that loading everything takes beside the file's mapping. */
+    public long turnedBytes() { return checkpoint.madeBytes(); }
 
     @Override public void close() { checkpoint.close(); }
 }

@@ -107,16 +107,16 @@ record Recognition(Metadata config) {
 
     /**
      * What the network predicts. A folder says so; a file may have a mark ("v_pred"). Of the others only Stable Diffusion 2 comes in two kinds: that for 768 pixels, which predicts velocity, and
-     * base and turbo, which are known by their names.
+     * those for 512, which are known by their names (base, 512, turbo) or by what they see (inpainting).
      */
-    Parameterization prediction(Path path, Family family, Set<String> markers) {
+    Parameterization prediction(Path path, Family family, UNetConfig unet, Set<String> markers) {
         var said = config.string("scheduler.prediction_type", markers.contains("v_pred") ? "v_prediction" : "");
         var name = fileName(path);
         return switch (said) {
             case "epsilon" -> Parameterization.EPSILON;
             case "v_prediction" -> Parameterization.VELOCITY;
             case "sample" -> Parameterization.SAMPLE;
-            case "" -> family == Family.STABLE_DIFFUSION_2 && !name.contains("base") && !name.contains("turbo") ? Parameterization.VELOCITY : Parameterization.EPSILON;
+            case "" -> family == Family.STABLE_DIFFUSION_2 && unet.inChannels() == unet.outChannels() && !name.matches(".*(base|512|turbo).*") ? Parameterization.VELOCITY : Parameterization.EPSILON;
             default -> throw new ModelException("%s: the scheduler's prediction_type is %s; epsilon, v_prediction and sample are known".formatted(path, said));
         };
     }

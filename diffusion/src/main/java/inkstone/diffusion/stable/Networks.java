@@ -11,7 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** The networks that LoRAs may change, with certain LoRAs. What the changes took is given back by {@link #close}; the weights themselves belong to others. */
-record Networks(List<ImageLoras.Source> sources, List<String> unused, UNet unet, List<ClipEncoder> texts, List<ChangedWeights> changed) implements AutoCloseable {
+record Networks(List<ImageLoras.Source> sources, UNet unet, List<ClipEncoder> texts, List<ChangedWeights> changed) implements AutoCloseable {
     static Networks of(ImageCheckpoint model, List<ImageLoras.Source> sources, ImageLoras loras, CheckpointWeights unetWeights, List<CheckpointWeights> textWeights, Backend backend) {
         var changed = new ArrayList<ChangedWeights>();
         var ofUnet = new ChangedWeights(unetWeights, model.unet().checkpoint(), loras.unet(), backend);
@@ -22,7 +22,7 @@ record Networks(List<ImageLoras.Source> sources, List<String> unused, UNet unet,
             changed.add(ofText);
             texts.add(ClipEncoder.of(model.textConfigs().get(i), ofText));
         }
-        return new Networks(List.copyOf(sources), loras.unused(), UNet.of(model.unetConfig(), ofUnet), List.copyOf(texts), List.copyOf(changed));
+        return new Networks(List.copyOf(sources), UNet.of(model.unetConfig(), ofUnet), List.copyOf(texts), List.copyOf(changed));
     }
 
     @Override public void close() { changed.forEach(ChangedWeights::close); }

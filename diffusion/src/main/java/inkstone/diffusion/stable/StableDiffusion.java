@@ -19,6 +19,7 @@ import inkstone.diffusion.text.ClipTokenizer;
 import inkstone.diffusion.vae.Autoencoder;
 import inkstone.diffusion.vae.TinyDecoder;
 import inkstone.tensor.Backend;
+import inkstone.tensor.CountingBackend;
 import inkstone.tensor.ModelException;
 import inkstone.tensor.checkpoint.CheckpointWeights;
 import inkstone.transformer.MachineMemory;
@@ -31,7 +32,7 @@ import java.util.List;
 
 /**
  * Stable Diffusion 1, 2 and XL, with their inpainting, turbo and latent consistency models, from files as the world has them. LoRAs are given when the model is opened, or named in a prompt
- * ({@code <lora:name:0.8>}) and found in {@code loras}, a folder beside the model's file.
+ * ({@code <lora:name:0.8>}) and found in {@code loras}, a folder beside the model's file. Opening checks all there is to check and reads no weights: those are loaded for the first picture.
  */
 public final class StableDiffusion implements ImagePipeline {
     private static final int SMALLEST = 64, LARGEST = 2048;
@@ -43,16 +44,21 @@ public final class StableDiffusion implements ImagePipeline {
     private final Backend backend;
     private final CheckpointWeights unetWeights, autoencoderWeights;
     private final List<CheckpointWeights> textWeights = new ArrayList<>();
-    private final List<AutoCloseable> owned = new ArrayList<>();
+    /** Closes what previews need. */
+    private final List<Runnable> owned = new ArrayList<>();
     private final ClipTokenizer tokenizer = new ClipTokenizer();
     private final PaintingMemory memory;
     private final ImageModelInfo info;
+    private final Path tinyPath;
+    private final List<String> unused;
     private Networks networks;
     private Autoencoder autoencoder;
     private TinyDecoder tiny;
 
-    private StableDiffusion(Path path, ImageCheckpoint checkpoint, List<ImageLoras.Source> loras, Backend backend) {
+    private StableDiffusion(Path path, ImageCheckpoint checkpoint, List<ImageLoras.Source> loras, List<String> unused, Path tinyPath, Backend backend) {
         this.path = path;
+        this.unused = unused;
+        this.tinyPath = tinyPath;
         this.checkpoint = checkpoint;
         this.always = List.copyOf(loras);
         this.backend = backend;
@@ -66,23 +72,36 @@ public final class StableDiffusion implements ImagePipeline {
     /** @param loras for every request */
     public static StableDiffusion open(Path path, Companions companions, List<ImageLoras.Source> loras, Backend backend) throws IOException {
         var checkpoint = ImageCheckpoint.open(path, companions);
-        var model = new StableDiffusion(path, checkpoint, loras, backend);
         try {
-            model.networks = model.with(model.always);
-            model.autoencoder = Autoencoder.of(checkpoint.autoencoderConfig(), model.autoencoderWeights);
-            if (companions.tinyDecoder() != null) model.tiny = model.tiny(companions.tinyDecoder());
-            return model;
+            if (companions.tinyDecoder() != null) requireTiny(companions.tinyDecoder(), checkpoint);
+            return new StableDiffusion(path, checkpoint, loras, ImageLoras.open(loras, checkpoint).unused(), companions.tinyDecoder(), backend);
         } catch (IOException | RuntimeException e) {
-            model.close();
+            checkpoint.close();
             throw e;
         }
     }
 
+    private static void requireTiny(Path path, ImageCheckpoint model) throws IOException {
+        try (var file = NetworkFile.open(path); var weights = CheckpointWeights.unread(file.checkpoint(), new CountingBackend(false))) {
+            weights.build(w -> TinyDecoder.of(w, model.autoencoderConfig().latentChannels()));
+        }
+    }
+
+    private void load(List<ImageLoras.Source> sources) throws IOException {
+        if (networks == null || !sources.equals(networks.sources())) {
+            var next = with(sources);
+            if (networks != null) networks.close();
+            networks = next;
+        }
+        if (autoencoder == null) autoencoder = Autoencoder.of(checkpoint.autoencoderConfig(), autoencoderWeights);
+        if (tiny == null && tinyPath != null) tiny = tiny(tinyPath);
+    }
+
     private TinyDecoder tiny(Path path) throws IOException {
         var file = NetworkFile.open(path);
-        owned.add(file);
         var weights = new CheckpointWeights(file.checkpoint(), backend);
-        owned.addFirst(weights);
+        owned.add(weights::close);
+        owned.add(file::close);
         return weights.build(w -> TinyDecoder.of(w, checkpoint.autoencoderConfig().latentChannels()));
     }
 
@@ -92,7 +111,6 @@ public final class StableDiffusion implements ImagePipeline {
 
     /** What was found in the file, in one line. */
     public String summary() {
-        var unused = networks.unused();
         return unused.isEmpty() ? checkpoint.summary() : "%s; of the LoRAs %d parts fit nothing, such as %s".formatted(checkpoint.summary(), unused.size(), unused.getFirst());
     }
 
@@ -144,9 +162,11 @@ public final class StableDiffusion implements ImagePipeline {
         int factor = checkpoint.autoencoderConfig().factor(), width = checked.width() / factor, height = checked.height() / factor;
         long need = Math.max(memory.evaluation(width, height, isGuided(checked) ? 2 : 1), memory.decoding(width, height, StablePainting.TILES));
         if (checked.from() != null) need = Math.max(need, memory.encoding(checked.width(), checked.height()));
+        if (networks == null) need += checkpoint.turnedBytes();
         long free = MachineMemory.available(backend);
         if (need > free) {
-            throw new IllegalArgumentException("%d x %d pixels take %.1f GB beside the weights, %.1f GB are free; paint a smaller picture".formatted(checked.width(), checked.height(), need / 1e9, free / 1e9));
+            throw new IllegalArgumentException("%d x %d pixels take %.1f GB of memory beside the model's file, %.1f GB are free; paint a smaller picture"
+                .formatted(checked.width(), checked.height(), need / 1e9, free / 1e9));
         }
     }
 
@@ -173,7 +193,11 @@ public final class StableDiffusion implements ImagePipeline {
     @Override public List<Painted> paint(ImageRequest request, Watcher watcher) {
         check(request);
         var checked = Painter.check(request, info);
-        changeTo(lorasOf(checked));
+        try {
+            load(lorasOf(checked));
+        } catch (IOException e) {
+            throw new ModelException("%s: %s".formatted(path, e.getMessage()), e);
+        }
         var reader = new TextReader(checkpoint.family(), networks.texts(), tokenizer, backend);
         var prompt = Prompt.parse(checked.prompt());
         boolean guided = isGuided(checked);
@@ -185,26 +209,12 @@ public final class StableDiffusion implements ImagePipeline {
         }
     }
 
-    private void changeTo(List<ImageLoras.Source> sources) {
-        if (sources.equals(networks.sources())) return;
-        try {
-            var next = with(sources);
-            networks.close();
-            networks = next;
-        } catch (IOException e) {
-            throw new ModelException("%s: %s".formatted(path, e.getMessage()), e);
-        }
-    }
-
     @Override public void close() {
         if (networks != null) networks.close();
         unetWeights.close();
         autoencoderWeights.close();
         textWeights.forEach(CheckpointWeights::close);
-        for (var one : owned) {
-            if (one instanceof CheckpointWeights weights) weights.close();
-            if (one instanceof NetworkFile file) file.close();
-        }
+        owned.forEach(Runnable::run);
         checkpoint.close();
     }
 }

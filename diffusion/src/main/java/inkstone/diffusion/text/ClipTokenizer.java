@@ -8,7 +8,6 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.text.Normalizer;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -22,16 +21,13 @@ import java.util.zip.GZIPInputStream;
  * an end mark. Checkpoints in one file carry no vocabulary, so the merges come with the program. Immutable; any thread may use it.
  */
 public final class ClipTokenizer {
-    /** Begins a text. */
-    public static final int START = 49406;
     /** Ends a text. */
     public static final int END = 49407;
     public static final int VOCABULARY = 49408;
     /** Rows of a text encoder: start, 75 tokens, end. */
     public static final int LENGTH = 77;
-    /** Tokens between start and end. */
-    public static final int CHUNK = LENGTH - 2;
 
+    private static final int START = 49406;
     private static final String MERGES = "clip-merges.txt.gz", WORD_END = "</w>";
     private static final int BYTES = 256, MERGE_COUNT = VOCABULARY - 2 - 2 * BYTES;
     /** Words kept, so that a prompt that changes by a word costs that word. */
@@ -124,16 +120,5 @@ public final class ClipTokenizer {
             pieces.set(i, pair.left + pair.right);
             pieces.remove(i + 1);
         }
-    }
-
-    /** start, tokens from {@code from} on, at most 75 of them, end, and {@code padding} up to 77. */
-    public static int[] chunk(int[] tokens, int from, int padding) {
-        var ids = new int[LENGTH];
-        int count = Math.clamp(tokens.length - from, 0, CHUNK);
-        Arrays.fill(ids, count + 2, LENGTH, padding);
-        ids[0] = START;
-        System.arraycopy(tokens, from, ids, 1, count);
-        ids[count + 1] = END;
-        return ids;
     }
 }

@@ -4,6 +4,8 @@ import static inkstone.diffusion.TestDevices.assertNumbers;
 
 import inkstone.diffusion.RandomPictureWeights;
 import inkstone.diffusion.TestDevices;
+import inkstone.diffusion.prompt.Prompt;
+import inkstone.diffusion.prompt.PromptChunk;
 import inkstone.tensor.Elementwise;
 import inkstone.tensor.Scope;
 import java.util.Arrays;
@@ -16,11 +18,13 @@ class ClipEncoderTest {
 
     private static ClipConfig config(Elementwise activation, int padding) { return new ClipConfig(49408, 77, 64, 3, 4, 256, activation, 64, padding); }
 
+    private static int[] tokens(PromptChunk.Frame frame) { return PromptChunk.of(Prompt.parse("a lovely cat"), new ClipTokenizer()::encode, frame).getFirst().tokens(); }
+
     @ParameterizedTest @ValueSource(strings = {"reference", "cpu"})
     void encodesAsInFloat64(String device) {
         try (var weights = new RandomPictureWeights(); var backend = TestDevices.backend(device); var scope = Scope.inference(backend)) {
             var clip = ClipEncoder.of(config(Elementwise.QUICK_GELU, ClipTokenizer.END), weights);
-            int[] tokens = ClipTokenizer.chunk(new ClipTokenizer().encode("a lovely cat"), 0, ClipTokenizer.END), other = tokens.clone();
+            int[] tokens = tokens(PromptChunk.Frame.CLIP), other = tokens.clone();
             other[1] = 7;
             var last = clip.forward(scope, new int[][] {tokens, other}, 0, true, true);
             var rows = last.rows().toFloats();
@@ -38,7 +42,7 @@ class ClipEncoderTest {
     void encodesAsOpenClipInFloat64(String device) {
         try (var weights = new RandomPictureWeights(); var backend = TestDevices.backend(device); var scope = Scope.inference(backend)) {
             var clip = ClipEncoder.of(config(Elementwise.GELU_ERF, 0), weights);
-            var before = clip.forward(scope, new int[][] {ClipTokenizer.chunk(new ClipTokenizer().encode("a lovely cat"), 0, 0)}, 1, false, true);
+            var before = clip.forward(scope, new int[][] {tokens(PromptChunk.Frame.OPEN_CLIP)}, 1, false, true);
             assertNumbers(TOLERANCE, before.rows().toFloats(), 1, 0.045678867, 1.25078277, 1.11854684, -0.237879202, 2.33167528, 1.6273366, -0.939820231, 1.66112375, -0.856028174, -0.764333149);
             assertNumbers(TOLERANCE, before.pooled().toFloats(), 1, 0.115871906, 0.971202044, 0.675575207, 0.793899079, 0.188001406, -0.0684578382, 0.817899114, 1.57562981, 1.34128244, -0.0268839644);
         }
