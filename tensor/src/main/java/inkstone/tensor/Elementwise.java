@@ -13,6 +13,8 @@ public enum Elementwise {
     GELU_ERF,
     /** z / (1 + e^(-1.702 z)): the approximation that CLIP was trained with (Radford et al. 2021, arXiv:2103.00020) */
     QUICK_GELU,
+    /** 1 / sqrt(z) */
+    RECIPROCAL_ROOT,
     /** eᶻ */
     EXP,
     /** z where it is above 0, else eᶻ - 1 (Clevert et al. 2015, arXiv:1511.07289) */

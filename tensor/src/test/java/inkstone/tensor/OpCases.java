@@ -194,7 +194,10 @@ final class OpCases {
         cases.add(op("scale" + shape, x(n, d)).exactly(in -> in.get(0).scale(0.3f)));
         cases.add(op("softCap" + shape, x(n, d)).run(in -> in.get(0).softCap(2)));
         cases.add(op("softCap 30" + shape, x(n, d)).run(in -> in.get(0).softCap(30)));
-        for (var function : Elementwise.values()) cases.add(op(function + shape, x(n, d)).run(in -> in.get(0).map(function)));
+        for (var function : Elementwise.values()) {
+            boolean positive = function == Elementwise.RECIPROCAL_ROOT;
+            cases.add(op(function + shape, x(n, d)).run(in -> (positive ? in.get(0).map(Elementwise.EXP) : in.get(0)).map(function)));
+        }
         cases.add(op("mul" + shape, x(n, d), x(n, d)).exactly(in -> in.get(0).mul(in.get(1))));
         cases.add(op("lerp" + shape, x(n, d), x(n, d), x(n, d)).run(in -> in.get(0).lerp(in.get(1), in.get(2))));
         cases.add(op("lerp by one row" + shape, x(n, d), x(n, d), weight(DType.F32, d)).run(in -> in.get(0).lerp(in.get(1), in.get(2))));

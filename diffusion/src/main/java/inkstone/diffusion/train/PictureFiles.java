@@ -10,11 +10,11 @@ import java.util.function.Predicate;
 import java.util.zip.ZipFile;
 
 /** The files of a folder and of the zip files in it, or of one zip file, by name; a name in a zip file counts from the zip's root. */
-final class PictureFiles {
+public final class PictureFiles {
     private PictureFiles() {}
 
     /** Those that are wanted, in the order of their names. */
-    static Map<String, byte[]> read(Path path, Predicate<String> wanted) throws IOException {
+    public static Map<String, byte[]> read(Path path, Predicate<String> wanted) throws IOException {
         if (!Files.exists(path)) throw new ModelException("%s: there is no such folder or zip file of pictures".formatted(path));
         var files = new TreeMap<String, byte[]>();
         if (Files.isRegularFile(path)) {

@@ -8,14 +8,14 @@ import java.io.IOException;
 import javax.imageio.ImageIO;
 
 /** Picture files as training takes them: square, of one size, on a background. */
-final class PictureReading {
+public final class PictureReading {
     /** A picture larger than this on a side is no training picture but a mistake, or an attack on memory. */
     private static final int LARGEST = 8_192;
 
     private PictureReading() {}
 
     /** Red, green, blue and alpha of a PNG, JPEG, GIF or BMP file. */
-    static Picture read(byte[] file, String name) throws IOException {
+    public static Picture read(byte[] file, String name) throws IOException {
         ImageIO.setUseCache(false);
         BufferedImage image;
         try {
@@ -41,7 +41,7 @@ final class PictureReading {
      * The middle square of a picture at {@code size} pixels on a side, each the mean of the area that it covers. Colours are weighed by alpha, so that what is transparent gives
      * no colour to the edges; the result has alpha.
      */
-    static Picture square(Picture picture, int size) {
+    public static Picture square(Picture picture, int size) {
         int side = Math.min(picture.width(), picture.height()), left = (picture.width() - side) / 2, top = (picture.height() - side) / 2;
         if (side == size && left == 0 && top == 0 && picture.channels() == 4) return picture;
         var bytes = new byte[size * size * 4];

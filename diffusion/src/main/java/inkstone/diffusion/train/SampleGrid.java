@@ -24,7 +24,7 @@ public final class SampleGrid {
         Arrays.fill(background, 0xDDDDDD);
         image.setRGB(0, 0, image.getWidth(), image.getHeight(), background, 0, image.getWidth());
         for (int i = 0; i < pictures.size(); i++) {
-            var picture = pictures.get(i);
+            var picture = pictures.get(i).rgb(0xFFFFFF);
             int left = GAP + i % columns * (width + GAP), top = GAP + i / columns * (height + GAP);
             for (int y = 0; y < height; y++) for (int x = 0; x < width; x++) {
                 int px = x / ENLARGED, py = y / ENLARGED;

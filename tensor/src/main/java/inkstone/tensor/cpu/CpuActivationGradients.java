@@ -243,6 +243,7 @@ final class CpuActivationGradients {
                 CpuActivations.tail(spare, e, x, count);
                 geluErfSlope(e, spare, x, count);
             }
+            case RECIPROCAL_ROOT -> reciprocalRootSlope(e, x, count);
             case EXP -> Exponential.exp(e, x, count, 1, 0, lanes);
             case SIGMOID -> {
                 Exponential.exp(e, x, count, -1, 0, lanes);
@@ -330,6 +331,18 @@ final class CpuActivationGradients {
             FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).max(0).mul(2).intoMemorySegment(MEMORY, e + 4L * i, ORDER);
         }
         for (; i < count; i++) MEMORY.set(FLOAT, e + 4L * i, 2 * Math.max(MEMORY.get(FLOAT, x + 4L * i), 0));         // scalar tail
+    }
+
+    private static void reciprocalRootSlope(long e, long x, int count) {
+        int i = 0;
+        for (int end = count - L; i <= end; i += L) {                                                                 // body
+            var z = FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER);
+            FloatVector.broadcast(F, -0.5f).div(z.mul(z.sqrt())).intoMemorySegment(MEMORY, e + 4L * i, ORDER);
+        }
+        for (; i < count; i++) {                                                                                      // scalar tail
+            float z = MEMORY.get(FLOAT, x + 4L * i);
+            MEMORY.set(FLOAT, e + 4L * i, -0.5f / (z * (float) Math.sqrt(z)));
+        }
     }
 
     void leakyRelu(Tensor dx, Tensor dy, Tensor x, float slope) {

@@ -217,6 +217,7 @@ final class CpuActivations {
                     Exponential.exp(to + offset, from + offset, count, -QUICK, 0, lanes);
                     share(to + offset, from + offset, count);
                 }
+                case RECIPROCAL_ROOT -> reciprocalRoot(to + offset, from + offset, count);
                 case EXP -> Exponential.exp(to + offset, from + offset, count, 1, 0, lanes);
                 case SOFTPLUS -> softplus(to + offset, from + offset, count);
             }
@@ -290,6 +291,14 @@ final class CpuActivations {
             float z = Math.max(MEMORY.get(FLOAT, x + 4L * i), 0);
             MEMORY.set(FLOAT, y + 4L * i, z * z);
         }
+    }
+
+    private static void reciprocalRoot(long y, long x, int count) {
+        int i = 0;
+        for (int end = count - L; i <= end; i += L) {                                                                 // body
+            FloatVector.broadcast(F, 1).div(FloatVector.fromMemorySegment(F, MEMORY, x + 4L * i, ORDER).sqrt()).intoMemorySegment(MEMORY, y + 4L * i, ORDER);
+        }
+        for (; i < count; i++) MEMORY.set(FLOAT, y + 4L * i, 1 / (float) Math.sqrt(MEMORY.get(FLOAT, x + 4L * i)));   // scalar tail
     }
 
     private static void elu(long y, long x, int count, long lanes) {

@@ -118,6 +118,7 @@ final class ReferenceGradients implements Gradients {
                 case ELU -> z > 0 ? 1 : Math.exp(z);
                 case GELU_ERF -> normalShare(z) + z * Math.exp(-z * z / 2) / Math.sqrt(2 * Math.PI);
                 case QUICK_GELU -> sigmoid(1.702 * z) * (1 + 1.702 * z * sigmoid(-1.702 * z));
+                case RECIPROCAL_ROOT -> -0.5 / (z * Math.sqrt(z));
                 case EXP -> Math.exp(z);
                 case SOFTPLUS -> s;
             });

@@ -134,6 +134,7 @@ final class ReferenceKernels implements Kernels {
                 case ELU -> z > 0 ? z : Math.expm1(z);
                 case GELU_ERF -> z * normalShare(z);
                 case QUICK_GELU -> z * sigmoid(1.702 * z);
+                case RECIPROCAL_ROOT -> 1 / Math.sqrt(z);
                 case EXP -> Math.exp(z);
                 case SOFTPLUS -> Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z)));
             });
