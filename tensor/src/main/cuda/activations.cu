@@ -123,6 +123,8 @@ REGISTER(map_gelu_erf)
 KERNEL map_quick_gelu(float *y, const float *x, i64 count) { each(y, x, count, [](float z) { return z * sigmoid(1.702f * z); }); }
 REGISTER(map_quick_gelu)
 
+KERNEL map_reciprocal_root(float *y, const float *x, i64 count) { each(y, x, count, [](float z) { return 1.0f / sqrtf(z); }); }
+REGISTER(map_reciprocal_root)
 KERNEL map_exp(float *y, const float *x, i64 count) { each(y, x, count, [](float z) { return expf(z); }); }
 REGISTER(map_exp)
 
@@ -208,6 +210,8 @@ KERNEL map_quick_gelu_gradient(float *dx, const float *dy, const float *x, i64 c
 }
 REGISTER(map_quick_gelu_gradient)
 
+KERNEL map_reciprocal_root_gradient(float *dx, const float *dy, const float *x, i64 count) { each_slope(dx, dy, x, count, [](float z) { return -0.5f / (z * sqrtf(z)); }); }
+REGISTER(map_reciprocal_root_gradient)
 KERNEL map_exp_gradient(float *dx, const float *dy, const float *x, i64 count) { each_slope(dx, dy, x, count, [](float z) { return expf(z); }); }
 REGISTER(map_exp_gradient)
 
