@@ -78,16 +78,17 @@ public record Dit(DitConfig config, PromptEncoder text, Linear patches, Tensor p
     public Prompts read(Scope scope, List<WeighedTokens> prompts) {
         int longest = prompts.stream().mapToInt(WeighedTokens::length).max().orElseThrow(), count = prompts.size(), width = config.text().dim();
         if (longest > config.text().length()) throw new IllegalArgumentException("a prompt has %d tokens, the model reads %d".formatted(longest, config.text().length()));
-        int[] tokens = new int[count * longest], places = new int[count * longest], lengths = new int[count], first = new int[count];
+        int[] tokens = new int[count * longest], places = new int[count * longest], lengths = new int[count];
+        var shares = new float[count * longest];
         for (int i = 0; i < count; i++) {
             lengths[i] = prompts.get(i).length();
-            first[i] = i * longest;
+            Arrays.fill(shares, i * longest, i * longest + lengths[i], 1f / lengths[i]);
             System.arraycopy(prompts.get(i).tokens(), 0, tokens, i * longest, lengths[i]);
             for (int j = 0; j < longest; j++) places[i * longest + j] = j;
         }
         var counted = scope.ints(lengths);
         var states = text.forward(scope.ints(tokens), scope.ints(places), counted);
-        var whole = pooled.forward(states.gatherRows(scope.ints(first)));
+        var whole = pooled.forward(states.weightedSum(scope.floats(shares, count, longest)));
         if (prompts.stream().anyMatch(WeighedTokens::isWeighed)) {
             var factors = new float[count * longest * width];
             for (int i = 0; i < count; i++) for (int j = 0; j < lengths[i]; j++) {
@@ -144,17 +145,19 @@ public record Dit(DitConfig config, PromptEncoder text, Linear patches, Tensor p
 
     /**
      * Values that a network begins with: each matrix uniform within the root of 6 / (in + out) (Glorot & Bengio 2010), the places of patches as waves over the picture, other embeddings normal
-     * of deviation 0.02, norms 1, biases 0; and 0 for all that opens a gate or ends a branch, so that blocks begin as identities.
+     * of deviation 1, as large as what is added to them, norms 1, biases 0; and 0 for all that opens a gate or ends a branch, so that blocks begin as identities and the network sees the tokens
+     * of a prompt one by one from its first step.
      */
     public static float[] start(String name, int[] dims, RandomGenerator random) {
         var values = new float[Arrays.stream(dims).reduce(1, Math::multiplyExact)];
-        if (name.endsWith(".bias") || name.contains("adaLN_modulation") || name.contains("cross_attn.proj") || name.startsWith("final_layer")) return values;
+        if (name.endsWith(".bias") || name.contains("adaLN_modulation") || name.contains("cross_attn.proj") || name.startsWith("final_layer")
+            || name.startsWith("text.") && (name.endsWith("proj.weight") || name.endsWith("fc2.weight"))) return values;
         if (dims.length == 1) {
             Arrays.fill(values, 1);
         } else if (name.equals("pos_embed.weight")) {
             waves(values, (int) Math.round(Math.sqrt(dims[0])), dims[1]);
         } else if (name.endsWith("_embed.weight")) {
-            for (int i = 0; i < values.length; i++) values[i] = (float) (0.02 * random.nextGaussian());
+            for (int i = 0; i < values.length; i++) values[i] = (float) random.nextGaussian();
         } else {
             double bound = Math.sqrt(6.0 / (dims[0] + dims[1]));
             for (int i = 0; i < values.length; i++) values[i] = (float) (bound * (2 * random.nextDouble() - 1));
