@@ -67,7 +67,7 @@ final class GanTask implements AdversarialTrainer.Task {
 
     // ---- what a step draws ---------------------------------------------------------------------------------------------------------------------------
 
-    private SplittableRandom random(int part) { return new SplittableRandom((config.seed() * 0x9E3779B97F4A7C15L + step) * 8 + part); }
+    private SplittableRandom random(int part) { return Seeds.of(config.seed(), step * 8 + part); }
 
     /** First the smallest size; then for each further one as many pictures to fade in and as many to settle. */
     private Growth growth(long atStep) {

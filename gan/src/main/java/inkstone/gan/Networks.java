@@ -5,7 +5,6 @@ import inkstone.tensor.Shape;
 import inkstone.tensor.Tensor;
 import inkstone.tensor.Weights;
 import java.util.Optional;
-import java.util.SplittableRandom;
 
 /** The pairs of networks by family, and what their parameters are before they learn. */
 public final class Networks {
@@ -65,7 +64,7 @@ public final class Networks {
         else if (name.equals("synthesis.constant")) mean = 1;
         else if (name.contains("mapping.fc") && !vector) deviation = 100;                          // divided by the hundredth at which it learns
         else if (!vector) deviation = 1;
-        var random = new SplittableRandom(seed * 0x9E3779B97F4A7C15L + name.hashCode());
+        var random = Seeds.of(seed, name.hashCode());
         for (int i = 0; i < values.length; i++) values[i] = (float) (deviation == 0 ? mean : mean + deviation * random.nextGaussian());
         return values;
     }

@@ -2,7 +2,6 @@ package inkstone.gan;
 
 import inkstone.tensor.Scope;
 import inkstone.tensor.Tensor;
-import java.util.SplittableRandom;
 
 /** Small random details that a generator with styles adds in each layer: one number for each pixel. */
 public interface Noise {
@@ -15,7 +14,7 @@ public interface Noise {
     /** The same numbers for the same seed and layer. */
     static Noise seeded(long seed) {
         return (scope, layer, rows) -> {
-            var random = new SplittableRandom(seed * 0x9E3779B97F4A7C15L + layer);
+            var random = Seeds.of(seed, layer);
             var values = new float[rows];
             for (int i = 0; i < rows; i++) values[i] = (float) random.nextGaussian();
             return scope.floats(values, rows, 1);
