@@ -62,7 +62,8 @@ class PtxTest {
         JNvPTXCompiler.setExceptionsEnabled(false);
         return files(RESULTS, ".ptx").stream().map(file -> DynamicTest.dynamicTest(name(file), () -> {
             var text = Files.readString(file);
-            Stream.of("sm_80", "sm_86", "sm_89", "sm_90").parallel().forEach(device -> assemble(name(file), text, device));
+            /* The first that kernels are made for and the newest that this compiler knows; those between have the instructions of the first. */
+            Stream.of("sm_80", "sm_90").parallel().forEach(device -> assemble(name(file), text, device));
         }));
     }
 
