@@ -141,7 +141,7 @@ class ImagesPageTest {
             painter.permits.release(2);
             assertThat(visit.page.locator("[data-step]")).hasText("step 2 of 8");
             visit.page.locator("h1").click();
-            visit.page.keyboard().press("Escape");
+            visit.page.waitForResponse("**/cancel", () -> visit.page.keyboard().press("Escape"));   // the painter looks between steps: it must know before the next one
             painter.permits.release();
             assertThat(visit.page.locator(".sitting .chip")).hasText("Stopped");
             assertThat(visit.page.locator(".shot")).hasCount(3);
