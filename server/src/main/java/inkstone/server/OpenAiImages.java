@@ -10,8 +10,8 @@ import inkstone.server.images.Painting;
 import inkstone.server.images.Paintings;
 import inkstone.server.jobs.JobJson;
 import io.javalin.http.Context;
-import io.javalin.http.UploadedFile;
 import jakarta.servlet.ServletException;
+import jakarta.servlet.http.Part;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.time.Duration;
@@ -32,6 +32,7 @@ final class OpenAiImages {
     private static final int LOOKS_PER_PING = 25, MOST_PARTIAL = 3;
     /** There is one here; events must name one of OpenAI's. */
     private static final String QUALITY = "high";
+    private static final Set<String> FILES = Set.of("image", "image[]", "mask");
     private static final Set<String> NUMBERS = Set.of("n", "seed", "steps", "guidance", "rescale", "eta", "strength", "partial_images", "output_compression");
 
     private final Paintings paintings;
@@ -60,10 +61,12 @@ final class OpenAiImages {
         }
         if (context.req().getContentLengthLong() > limits.formBytes()) throw ImageRoutes.tooLarge(limits);
         var fields = form(context);
-        if (context.uploadedFiles("image[]").size() + context.uploadedFiles("image").size() > 1) throw ApiException.unsupported("image", "one picture is changed at a time, got several");
-        var image = picture(context.uploadedFile("image") != null ? context.uploadedFile("image") : context.uploadedFile("image[]"), "image");
+        var images = parts(context, "image", "image[]");
+        if (images.size() > 1) throw ApiException.unsupported("image", "one picture is changed at a time, got several");
+        var image = images.isEmpty() ? null : picture(images.getFirst(), "image");
         if (image == null) throw ApiException.invalid("image", "image must be the picture to change, a file of the form, got nothing");
-        var mask = picture(context.uploadedFile("mask"), "mask");
+        var masks = parts(context, "mask");
+        var mask = masks.isEmpty() ? null : picture(masks.getFirst(), "mask");
         var where = mask != null ? holes(mask) : image.channels() == 4 ? holes(image) : null;
         if (mask != null && (mask.width() != image.width() || mask.height() != image.height())) {
             throw ApiException.invalid("mask", "the mask must be as large as the picture, %d x %d, got %d x %d".formatted(image.width(), image.height(), mask.width(), mask.height()));
@@ -74,7 +77,7 @@ final class OpenAiImages {
     private Fields form(Context context) {
         var object = Json.object();
         texts(context).forEach((name, values) -> {
-            if (values.isEmpty()) return;   // a file
+            if (values.isEmpty() || FILES.contains(name)) return;
             var text = values.getFirst();
             if (name.equals("stream")) object.put(name, text.equals("true"));
             else if (NUMBERS.contains(name)) object.set(name, Json.number(text));
@@ -88,14 +91,26 @@ final class OpenAiImages {
             return context.formParamMap();
         } catch (Exception broken) {   // Javalin passes on a checked one that it does not declare
             if (!(broken instanceof ServletException)) throw broken;
-            throw ApiException.invalid(null, "the form cannot be read: it is broken, or has more than %,d bytes".formatted(limits.formBytes()));
+            throw broken(limits);
         }
     }
 
-    private Picture picture(UploadedFile file, String name) throws IOException {
-        if (file == null) return null;
-        if (file.size() > limits.pictureBytes()) throw ImageRoutes.tooLarge(limits);
-        try (var content = file.content()) {
+    private static ApiException broken(Limits limits) {
+        return ApiException.invalid(null, "the form cannot be read: it is broken, or has more than %,d bytes".formatted(limits.formBytes()));
+    }
+
+    /** Parts of these names that have content. Clients that send a stream, such as OpenAI's for Java, give them no file name, and then the form does not call them files. */
+    private List<Part> parts(Context context, String... names) throws IOException {
+        try {
+            return context.req().getParts().stream().filter(part -> List.of(names).contains(part.getName()) && part.getSize() > 0).toList();
+        } catch (ServletException broken) {
+            throw broken(limits);
+        }
+    }
+
+    private Picture picture(Part file, String name) throws IOException {
+        if (file.getSize() > limits.pictureBytes()) throw ImageRoutes.tooLarge(limits);
+        try (var content = file.getInputStream()) {
             return paintings.gallery().read(content.readAllBytes()).picture();
         } catch (IllegalArgumentException wrong) {
             throw ApiException.invalid(name, wrong.getMessage());

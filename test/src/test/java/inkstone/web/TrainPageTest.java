@@ -146,6 +146,7 @@ class TrainPageTest {
             go(visit, 30, 30);
             button(visit, "Cancel").click();
             assertThat(visit.page.locator(".job .chip")).hasText("Cancelled");
+            assertThat(visit.page.locator("ink-toast")).containsText("Job cancelled");   // told by events before the answer comes with which it can be undone
             visit.page.keyboard().press("Control+z");
             assertThat(visit.page.locator(".job .chip")).hasText("Running");
             go(visit, 10, 40);
