@@ -67,6 +67,7 @@ class ImagesPageTest {
     }
 
     private static void paint(Visit visit, String prompt) {
+        visit.page.locator("#paint-prompt:visible, .paintdock button:visible").first().waitFor();   // whichever the window is wide enough for
         if (visit.page.locator("#paint-prompt").isHidden()) visit.page.locator(".paintdock button").first().click();
         visit.page.locator("#paint-prompt").fill(prompt);
         visit.page.locator("#paint-prompt").press("Control+Enter");
