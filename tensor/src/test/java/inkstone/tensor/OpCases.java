@@ -11,6 +11,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.function.BiFunction;
+import java.util.stream.IntStream;
 
 /** Every operation in every format and at awkward sizes, one line a case. A new operation is a new line here. */
 final class OpCases {
@@ -22,7 +23,9 @@ final class OpCases {
     /** All, or with {@code -Dinkstone.cases=NAME,..} those whose name begins so. */
     static List<OpCase> asked() {
         var names = System.getProperty("inkstone.cases", "").split(",");
-        return all().stream().filter(c -> Arrays.stream(names).anyMatch(c.name()::startsWith)).toList();
+        var found = all().stream().filter(c -> Arrays.stream(names).anyMatch(c.name()::startsWith)).toList();
+        int every = Integer.getInteger("inkstone.every", 1);
+        return IntStream.range(0, found.size()).filter(i -> i % every == 0).mapToObj(found::get).toList();
     }
 
     static List<OpCase> all() {
