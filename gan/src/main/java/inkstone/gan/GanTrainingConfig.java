@@ -1,18 +1,16 @@
 package inkstone.gan;
 
-import inkstone.tensor.ModelException;
+import static inkstone.diffusion.train.JsonConfig.need;
+import static inkstone.diffusion.train.JsonConfig.or;
+
+import inkstone.diffusion.train.JsonConfig;
 import inkstone.tensor.train.AdamW;
 import inkstone.tensor.train.Schedule;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import tools.jackson.core.JacksonException;
-import tools.jackson.core.json.JsonReadFeature;
-import tools.jackson.databind.DeserializationFeature;
-import tools.jackson.databind.json.JsonMapper;
 
 /**
  * What a pair of adversarial networks is to be and to learn from, as {@code train gan} reads it from JSON. Paths are relative to the file. What is not said is as in the paper of the family.
@@ -40,21 +38,9 @@ public record GanTrainingConfig(String name, Model model, Data data, Training tr
     public record Training(Integer steps, Integer batch, Double learningRate, Double discriminatorRate, Float beta1, Float beta2, Double r1, Double augment, Long growPictures, Double ema, Boolean mixStyles,
                            Boolean pathLength, Integer evaluateEvery, Integer saveEvery, Long seed) {}
 
-    private static final JsonMapper JSON = JsonMapper.builder().enable(JsonReadFeature.ALLOW_JAVA_COMMENTS).enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES).build();
+    public static GanTrainingConfig read(Path file) throws IOException { return JsonConfig.read(file, GanTrainingConfig.class, GanTrainingConfig::check); }
 
-    public static GanTrainingConfig read(Path file) throws IOException {
-        if (!Files.isRegularFile(file)) throw new ModelException("%s: there is no such file; give the JSON file of a training run".formatted(file));
-        if (Files.size(file) > 1 << 20) throw new ModelException("%s is no configuration: it has more than a megabyte".formatted(file));
-        try {
-            return JSON.readValue(Files.readString(file), GanTrainingConfig.class).checked();
-        } catch (JacksonException problem) {
-            throw new ModelException("%s: %s".formatted(file, problem.getOriginalMessage()), problem);
-        } catch (IllegalArgumentException problem) {
-            throw new ModelException("%s: %s".formatted(file, problem.getMessage()), problem);
-        }
-    }
-
-    GanTrainingConfig checked() {
+    private void check() {
         need(model != null && model.family != null, "model: which family? {\"family\": \"dcgan\"}");
         need(data != null && (data.pictures == null) != (data.folder == null), "data: expected {\"pictures\": IDX FILE} or {\"folder\": FOLDER}");
         need(training != null && training.steps != null, "training: expected {\"steps\": N}");
@@ -64,11 +50,6 @@ public record GanTrainingConfig(String name, Model model, Data data, Training tr
         network(2);
         schedule();
         adam();
-        return this;
-    }
-
-    private static void need(boolean condition, String message) {
-        if (!condition) throw new IllegalArgumentException(message);
     }
 
     public GanConfig.Family family() {
@@ -111,6 +92,4 @@ public record GanTrainingConfig(String name, Model model, Data data, Training tr
     public int saveEvery() { return or(training.saveEvery, Math.max(1, training.steps / 20)); }
     public long seed() { return or(training.seed, 1L); }
     @Override public String name() { return or(name, family().name().toLowerCase(Locale.ROOT)); }
-
-    private static <T> T or(T value, T usual) { return value == null ? usual : value; }
 }

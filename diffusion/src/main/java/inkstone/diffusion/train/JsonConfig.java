@@ -11,7 +11,7 @@ import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
 /** Configurations of runs: JSON with comments, in which no key is unknown. */
-final class JsonConfig {
+public final class JsonConfig {
     private static final JsonMapper JSON = JsonMapper.builder().enable(JsonReadFeature.ALLOW_JAVA_COMMENTS).enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES).build();
 
     private JsonConfig() {}
@@ -20,7 +20,7 @@ final class JsonConfig {
      * @param check throws {@link IllegalArgumentException} for values that cannot be
      * @throws ModelException naming the file and what is wrong
      */
-    static <T> T read(Path file, Class<T> type, Consumer<T> check) throws IOException {
+    public static <T> T read(Path file, Class<T> type, Consumer<T> check) throws IOException {
         if (!Files.isRegularFile(file)) throw new ModelException("%s: there is no such file; give the JSON file of a training run".formatted(file));
         if (Files.size(file) > 1 << 20) throw new ModelException("%s is no configuration: it has more than a megabyte".formatted(file));
         try {
@@ -34,9 +34,9 @@ final class JsonConfig {
         }
     }
 
-    static void need(boolean condition, String message) {
+    public static void need(boolean condition, String message) {
         if (!condition) throw new IllegalArgumentException(message);
     }
 
-    static <T> T or(T value, T usual) { return value == null ? usual : value; }
+    public static <T> T or(T value, T usual) { return value == null ? usual : value; }
 }
