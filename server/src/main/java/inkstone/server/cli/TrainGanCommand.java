@@ -2,11 +2,8 @@ package inkstone.server.cli;
 
 import inkstone.gan.GanTraining;
 import inkstone.gan.GanTrainingConfig;
-import inkstone.tensor.train.TrainingControl;
-import inkstone.tensor.train.TrainingEvent.End;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -27,21 +24,9 @@ final class TrainGanCommand implements Callable<Integer> {
     @Override public Integer call() throws IOException {
         devices.check(command);
         var config = GanTrainingConfig.read(file);
-        var out = command.commandLine().getOut();
-        var control = new TrainingControl();
-        try (var backend = devices.open(command); var terminal = new TrainingTerminal(out, command.commandLine().getErr())) {
-            new Interrupts().answering(() -> {
-                command.commandLine().getErr().println("\ninkstone: saving; once more Ctrl-C ends at once");
-                control.pause();
-            });
+        return TrainRun.run(command, devices, backend -> {
             var run = new GanTraining(config, file, backend);
-            var end = run.run(control, terminal::preparing, terminal);
-            out.printf(Locale.ROOT, "%s%n", switch (end) {
-                case COMPLETE, STOPPED_EARLY -> "%s is ready".formatted(run.model());
-                case PAUSED -> "saved in %s; the same command goes on".formatted(run.folder());
-                case CANCELLED -> "ended";
-            });
-            return end == End.PAUSED ? Interrupts.EXIT_CODE : 0;
-        }
+            return new TrainRun.Ready(run::run, run.folder(), run.model(), "");
+        });
     }
 }
